@@ -1,0 +1,1 @@
+//! Text as data: tokenizers and chat templates, read from the files' own metadata.

@@ -1,0 +1,1 @@
+//! From a model to tokens: engine, session, sampling, scoring, embedding; and the hub that finds weights.

@@ -1,0 +1,1 @@
+//! Operations over plain slices: matrix products over quantised weights, attention, norms. All SIMD lives here.

@@ -1,0 +1,1 @@
+//! Configuration, layers, decoder and encoder, and the weight files they come from.

@@ -1,0 +1,3 @@
+//! The command line: arguments, progress, printing.
+
+fn main() {}
