@@ -1,0 +1,369 @@
+//! What can be typed. Names, flags and JSON fields are a contract (see README, "Commands"): scripts depend on them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Own the whole life of a language model: an assistant over your own mail, calendar, contacts, notes and
+/// documents, on your own machine.
+///
+/// Without a command, Polymath opens the assistant: it serves a page on this machine only and prints its address.
+#[derive(Debug, Parser)]
+#[command(name = "polymath", version, disable_help_subcommand = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub open: OpenArguments,
+}
+
+/// Flags of the bare `polymath`.
+#[derive(Debug, Args)]
+pub struct OpenArguments {
+    /// Address to serve the assistant on; only this machine can reach the default.
+    #[arg(long, default_value = "127.0.0.1:4141")]
+    pub addr: SocketAddr,
+    /// Do not open the browser, only print the address.
+    #[arg(long)]
+    pub no_browser: bool,
+    #[command(flatten)]
+    pub threads: Threads,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer one question from the vault, with sources.
+    Ask(Ask),
+    /// Converse in the terminal.
+    Chat(Chat),
+    /// Your data: add, sync, search, explain, forget, export.
+    #[command(subcommand)]
+    Vault(VaultCommand),
+    /// Models: fetch, list, inspect.
+    #[command(subcommand)]
+    Model(ModelCommand),
+    /// Show how a text becomes tokens.
+    Tokenize(Tokenize),
+    /// The raw next-token scores after each of the given tokens.
+    Logits(Logits),
+    /// Continue a text.
+    Generate(Generate),
+    /// Serve a model over the OpenAI-compatible HTTP interface.
+    Serve(Serve),
+    /// Measure answers against known questions.
+    #[command(subcommand)]
+    Eval(EvalCommand),
+    /// Measure speed on this machine.
+    #[command(subcommand)]
+    Bench(BenchCommand),
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Threads {
+    /// Threads to compute with [default: all cores].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+impl Threads {
+    pub fn count(self) -> usize {
+        self.threads.map_or_else(
+            || std::thread::available_parallelism().map_or(1, |n| n.get()),
+            usize::from,
+        )
+    }
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Json {
+    /// Print one JSON document and nothing else on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which vault a command works on.
+#[derive(Debug, Args)]
+pub struct VaultPath {
+    /// Folder of the vault [default: `vault` in POLYMATH_HOME].
+    #[arg(long, value_name = "DIR", global = true)]
+    pub vault: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Ask {
+    /// The question, in English, German or French.
+    #[arg(required = true, num_args = 1.., trailing_var_arg = true)]
+    pub question: Vec<String>,
+    #[command(flatten)]
+    pub vault: VaultPath,
+    #[command(flatten)]
+    pub model: ChatModel,
+    /// Answer as if it were this moment (`2026-11-24T09:00[Europe/Berlin]`) [default: now, in this machine's zone].
+    #[arg(long, value_name = "TIME")]
+    pub now: Option<String>,
+    #[command(flatten)]
+    pub json: Json,
+    #[command(flatten)]
+    pub threads: Threads,
+}
+
+/// The models a turn may use. Without a model on this machine, the steps that need none still answer.
+#[derive(Debug, Args)]
+pub struct ChatModel {
+    /// Model that chooses and writes: a name, a GGUF file or a folder; `none` answers without one
+    /// [default: smollm2-135m where it has been pulled].
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// Model that makes sentence vectors [default: all-minilm-l6-v2 where it has been pulled].
+    #[arg(long, value_name = "MODEL")]
+    pub embedder: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Chat {
+    #[command(flatten)]
+    pub vault: VaultPath,
+    #[command(flatten)]
+    pub model: ChatModel,
+    #[command(flatten)]
+    pub threads: Threads,
+}
+
+#[derive(Debug, Args)]
+pub struct VaultOptions {
+    #[command(flatten)]
+    pub vault: VaultPath,
+    #[command(flatten)]
+    pub json: Json,
+    #[command(flatten)]
+    pub threads: Threads,
+}
+
+#[derive(Debug, Args)]
+pub struct Indexing {
+    /// Stop when the text can be searched; make no vectors.
+    #[arg(long)]
+    pub text_only: bool,
+    /// Model that makes the vectors [default: all-minilm-l6-v2 where it has been pulled].
+    #[arg(long, value_name = "MODEL")]
+    pub embedder: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum VaultCommand {
+    /// Add files or folders and index them: text first, searchable at once, then vectors.
+    Add {
+        #[arg(required = true)]
+        sources: Vec<PathBuf>,
+        #[command(flatten)]
+        indexing: Indexing,
+        #[command(flatten)]
+        options: VaultOptions,
+    },
+    /// Read again what changed.
+    Sync {
+        #[command(flatten)]
+        indexing: Indexing,
+        #[command(flatten)]
+        options: VaultOptions,
+    },
+    /// What is in the vault, what is missing, and why.
+    Status {
+        #[command(flatten)]
+        options: VaultOptions,
+    },
+    /// Find passages. Understands from:anna, kind:mail, in:2026-06, "exact words".
+    Search {
+        #[arg(required = true, num_args = 1..)]
+        query: Vec<String>,
+        #[arg(long, default_value_t = 10)]
+        limit: usize,
+        /// Model whose vectors to search with; `none` searches words alone.
+        #[arg(long, value_name = "MODEL")]
+        embedder: Option<String>,
+        #[command(flatten)]
+        options: VaultOptions,
+    },
+    /// Show one item whole.
+    Show {
+        id: i64,
+        #[command(flatten)]
+        options: VaultOptions,
+    },
+    /// Why a file is, or is not, found.
+    Why {
+        path: String,
+        #[command(flatten)]
+        options: VaultOptions,
+    },
+    /// Remove a source and every trace of its text.
+    Forget {
+        source: PathBuf,
+        #[command(flatten)]
+        options: VaultOptions,
+    },
+    /// Give everything back as plain files with a manifest.
+    Export {
+        to: PathBuf,
+        #[command(flatten)]
+        options: VaultOptions,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// Fetch a model by name.
+    Pull {
+        name: String,
+        /// Take it from this file or folder instead of the network.
+        #[arg(long, value_name = "PATH")]
+        from: Option<PathBuf>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// The models known by name, and which are here.
+    List {
+        #[command(flatten)]
+        json: Json,
+    },
+    /// What a model is: architecture, parameters, tensors, tokenizer, licence.
+    Inspect {
+        /// A name, a GGUF file, or a folder with config.json.
+        model: String,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Tokenize {
+    #[arg(long, value_name = "MODEL")]
+    pub model: String,
+    #[arg(required = true)]
+    pub text: String,
+    /// Add the begin and end tokens the model's own file asks for.
+    #[arg(long)]
+    pub with_special: bool,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Logits {
+    #[arg(long, value_name = "MODEL")]
+    pub model: String,
+    /// Token ids, separated by commas.
+    #[arg(long, value_delimiter = ',', required = true, value_name = "1,2,3")]
+    pub tokens: Vec<u32>,
+    #[command(flatten)]
+    pub json: Json,
+    #[command(flatten)]
+    pub threads: Threads,
+}
+
+#[derive(Debug, Args)]
+pub struct Generate {
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    #[arg(long, value_name = "TEXT")]
+    pub prompt: String,
+    /// Wrap the prompt in the model's chat template.
+    #[arg(long)]
+    pub chat: bool,
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub max_tokens: usize,
+    /// 0 takes the likeliest token each time.
+    #[arg(long, value_name = "T", default_value_t = 0.0)]
+    pub temperature: f32,
+    #[arg(long, value_name = "K")]
+    pub top_k: Option<usize>,
+    #[arg(long, value_name = "P")]
+    pub top_p: Option<f32>,
+    #[arg(long, value_name = "P")]
+    pub min_p: Option<f32>,
+    #[arg(long, value_name = "R")]
+    pub repetition_penalty: Option<f32>,
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub seed: u64,
+    /// Stop before this text; may be given several times.
+    #[arg(long, value_name = "TEXT")]
+    pub stop: Vec<String>,
+    #[command(flatten)]
+    pub json: Json,
+    #[command(flatten)]
+    pub threads: Threads,
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Model to serve [default: smollm2-135m].
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub addr: SocketAddr,
+    /// File with one key per line; requests must carry one as a bearer token.
+    #[arg(long, value_name = "FILE")]
+    pub api_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub vault: VaultPath,
+    #[command(flatten)]
+    pub threads: Threads,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EvalCommand {
+    /// The questions of the sample life, scored without any model as judge.
+    Life {
+        /// Folder with `data/` and `questions.jsonl` [default: the sample inside this program].
+        #[arg(long, value_name = "DIR")]
+        life: Option<PathBuf>,
+        #[command(flatten)]
+        model: ChatModel,
+        /// Which questions: `report` (kept aside), `fit` (used to set thresholds), or `all`.
+        #[arg(long, default_value = "all", value_parser = ["all", "fit", "report"])]
+        half: String,
+        /// Print each question that was answered wrong.
+        #[arg(long)]
+        misses: bool,
+        #[command(flatten)]
+        json: Json,
+        #[command(flatten)]
+        threads: Threads,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Prompt and generation speed of a model.
+    Infer {
+        #[arg(long, value_name = "MODEL")]
+        model: Option<String>,
+        /// Tokens of prompt.
+        #[arg(long, value_name = "N", default_value_t = 512)]
+        prompt: usize,
+        /// Tokens to generate.
+        #[arg(long, value_name = "N", default_value_t = 128)]
+        generate: usize,
+        #[command(flatten)]
+        json: Json,
+        #[command(flatten)]
+        threads: Threads,
+    },
+    /// Sentence vectors per second.
+    Embed {
+        #[arg(long, value_name = "MODEL")]
+        model: Option<String>,
+        #[command(flatten)]
+        json: Json,
+        #[command(flatten)]
+        threads: Threads,
+    },
+    /// Each kernel against this machine's measured peak.
+    Kernels {
+        #[command(flatten)]
+        json: Json,
+        #[command(flatten)]
+        threads: Threads,
+    },
+}
