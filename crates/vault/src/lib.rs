@@ -6,3 +6,4 @@
 
 pub mod embed;
 pub mod item;
+pub mod when;

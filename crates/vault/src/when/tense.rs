@@ -1,0 +1,117 @@
+//! Whether a sentence speaks of the past or of what is to come, by its verbs and adverbs.
+
+use super::Lean;
+use super::words::{Shape, tokens};
+
+const PAST: &[&str] = &[
+    "did",
+    "was",
+    "were",
+    "had",
+    "wrote",
+    "sent",
+    "said",
+    "told",
+    "met",
+    "went",
+    "came",
+    "got",
+    "happened",
+    "asked",
+    "paid",
+    "bought",
+    "called",
+    "visited",
+    "mailed",
+    "received",
+    "saw",
+    "took",
+    "ordered",
+    "ago",
+    "spent",
+    "attended",
+    "booked",
+    "mentioned",
+    "war",
+    "waren",
+    "hatte",
+    "hatten",
+    "schrieb",
+    "sagte",
+    "ging",
+    "kam",
+    "traf",
+    "bekam",
+    "gab",
+    "geschrieben",
+    "gesagt",
+    "geschickt",
+    "getroffen",
+    "gekauft",
+    "bezahlt",
+    "gewesen",
+    "passiert",
+    "etait",
+    "etaient",
+    "ecrit",
+    "dit",
+    "envoye",
+    "recu",
+    "vu",
+    "alle",
+    "avait",
+    "avaient",
+    "paye",
+    "achete",
+    "rencontre",
+    "eu",
+];
+
+const FUTURE: &[&str] = &[
+    "will",
+    "shall",
+    "ll",
+    "going",
+    "upcoming",
+    "planned",
+    "scheduled",
+    "coming",
+    "next",
+    "free",
+    "tomorrow",
+    "should",
+    "must",
+    "wird",
+    "werde",
+    "werden",
+    "geplant",
+    "ansteht",
+    "frei",
+    "kommt",
+    "soll",
+    "muss",
+    "sera",
+    "seront",
+    "prevu",
+    "prevue",
+    "prevus",
+    "libre",
+    "vais",
+    "aura",
+    "dois",
+];
+
+/// The lean of a sentence; past wins nothing over future: when both are there, the sentence does not say.
+pub fn lean_of(text: &str) -> Lean {
+    let tokens = tokens(text);
+    let any = |list: &[&str]| {
+        tokens
+            .iter()
+            .any(|t| matches!(&t.shape, Shape::Word(word) if list.contains(&word.as_str())))
+    };
+    match (any(PAST), any(FUTURE)) {
+        (true, false) => Lean::Past,
+        (false, true) => Lean::Future,
+        _ => Lean::Either,
+    }
+}
