@@ -1,23 +1,36 @@
 """Puts the whole life together, checks it against itself, and writes or compares the files."""
 
+import json
 import sys
 
 from . import calendar, checks, contacts, documents, mail, notes, story
 from .events import EVENTS
+from .questions import ask
+from .questions.model import as_json
 
 
 def make():
     """Returns ({path under examples/life: bytes}, report lines)."""
-    kept, files, texts = documents.build()
+    kept, files = documents.build()
     cards, card_files = contacts.build()
     calendars, invitations = calendar.build(EVENTS)
     letters = story.read_letters()
-    mailboxes, places = mail.build(letters, files | card_files | invitations)
+    attachments = files | card_files | invitations
+    mailboxes, places = mail.build(letters, attachments)
     data = mailboxes | kept | cards | calendars | notes.build()
-    life = checks.Life(data, letters, places, texts)
+    raw = {mail.message_id(letter): mail.write_message(letter, letters, attachments) for letter in letters.values()}
+    life = checks.Life(data, letters, places, raw)
     report = checks.run(life)
+    asked = ask.every(life)
     out = {f"data/{path}": content for path, content in data.items()}
-    return out, report
+    out["questions.jsonl"] = lines(as_json(question) for question in asked)
+    out["first_questions.json"] = (json.dumps(ask.first(asked), ensure_ascii=False, indent=2) + "\n").encode()
+    out["commitments.jsonl"] = lines(json.dumps(entry, ensure_ascii=False) for entry in checks.commitments(life))
+    return out, report + ask.report(asked)
+
+
+def lines(texts):
+    return "".join(text + "\n" for text in texts).encode()
 
 
 def main(root, check):

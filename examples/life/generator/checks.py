@@ -31,10 +31,16 @@ class Life:
     data: dict
     letters: dict
     places: dict
-    texts: dict
+    raw: dict  # the bytes of each mail by Message-ID
 
     def __post_init__(self):
         self.cache = {}
+
+    def message_text(self, message_id):
+        key = f"<{message_id}>"
+        if key not in self.cache:
+            self.cache[key] = squeeze(decode_message(self.raw[message_id]))
+        return self.cache[key]
 
     def text(self, path):
         """What a reader sees in the file, all parts and attachments decoded, spaces made single."""
@@ -61,7 +67,7 @@ def decode(path, data):
     text = data.decode("utf-8")
     if path.endswith((".ics", ".vcf")):
         text = text.replace("\r\n ", "")
-        return text.replace("\\,", ",").replace("\\;", ";").replace("\\n", " ").replace("tel:", "").replace("-", "-")
+        return text.replace("\\,", ",").replace("\\;", ";").replace("\\n", " ").replace("tel:", "")
     if path.endswith(".html"):
         return strip_html(text)
     return text

@@ -1,6 +1,7 @@
 """Contacts: the address book as vCard 4.0 and, for the cards that came from the old telephone, 3.0."""
 
 import base64
+import hashlib
 
 from .documents import png
 from .people import PEOPLE
@@ -27,7 +28,7 @@ def fold(line):
 
 
 def card(person, version):
-    lines = ["BEGIN:VCARD", f"VERSION:{version}", f"UID:urn:uuid:00000000-0000-4000-8000-{sum(person.key.encode()):012d}",
+    lines = ["BEGIN:VCARD", f"VERSION:{version}", f"UID:urn:uuid:00000000-0000-4000-8000-{hashlib.sha256(person.key.encode()).hexdigest()[:12]}",
              f"FN:{escape(person.name)}", f"N:{escape(person.family)};{escape(person.given)};;;"]
     if person.nickname:
         lines.append(f"NICKNAME:{escape(person.nickname)}")
@@ -44,7 +45,7 @@ def card(person, version):
     if person.birthday:
         value = person.birthday
         if value.startswith("--"):
-            value = value.replace("--", "--").replace("-", "") if version == "3.0" else "--" + value[2:].replace("-", "")
+            value = "--" + value[2:].replace("-", "")
         elif version == "4.0":
             value = value.replace("-", "")
         lines.append(f"BDAY:{value}")

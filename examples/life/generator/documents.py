@@ -74,8 +74,8 @@ def png(width, height, colour):
 
 
 def build():
-    """Returns ({data path: bytes}, {attachment name: (filename, type, bytes)}, {attachment name: text})."""
-    kept, files, texts = {}, {}, {}
+    """Returns ({data path: bytes}, {attachment name: (filename, type, bytes)})."""
+    kept, files = {}, {}
     for path in sorted((STORY / "documents").iterdir()):
         head, _, body = fill(path.read_text("utf-8")).partition("\n\n")
         fields = dict(line.split(": ", 1) for line in head.split("\n"))
@@ -91,9 +91,8 @@ def build():
             data = body.encode("utf-8")
         shown = fields.get("name", name)
         files[f"document:{name}"] = (shown, TYPES[kind], data)
-        texts[f"document:{name}"] = body
         if fields.get("kept") != "no":
             kept[f"documents/{name}"] = data
     files["png:seal"] = ("seal.png", "image/png", png(24, 24, (43, 74, 90)))
     files["png:leak"] = ("leak.png", "image/png", png(40, 30, (180, 170, 150)))
-    return kept, files, texts
+    return kept, files

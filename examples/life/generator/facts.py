@@ -1,7 +1,7 @@
 """Facts that stand in more than one place: story texts name them as {{fact}}, questions read them here.
 
 Money is in euros unless the name says otherwise. `{{rent_new|de}}` writes 1.465,00 as a German letter
-would, `|fr` with a narrow space, `|en` as 1,465.00; without a mark the value is written as it is.
+would, `|fr` with an unbreakable space, `|en` as 1,465.00; without a mark the value is written as it is.
 """
 
 FACTS = {
@@ -64,7 +64,7 @@ def money(value, language):
     text = f"{value:,.2f}"
     if language == "en":
         return text
-    swap = {"de": {",": ".", ".": ","}, "fr": {",": "\u202f", ".": ","}}[language]
+    swap = {"de": {",": ".", ".": ","}, "fr": {",": "\u00a0", ".": ","}}[language]
     return "".join(swap.get(char, char) for char in text)
 
 

@@ -104,7 +104,7 @@ def text_part(text, subtype="plain", charset="utf-8", encoding=None, label=None,
         label = "us-ascii"
     content_type = f"text/{subtype}; charset={label or charset}{params}"
     headers = [("Content-Type", content_type.encode()), ("Content-Transfer-Encoding", encoding.encode())]
-    return headers, transfer(text.encode(charset, "xmlcharrefreplace"), encoding)
+    return headers, transfer(text.encode(charset), encoding)
 
 
 def split_name(filename):
