@@ -1,0 +1,190 @@
+//! AVX2 with FMA and F16C: 8 lanes.
+
+use std::arch::x86_64::*;
+
+use super::Lanes;
+use crate::isa::Kernel;
+
+/// Only `run` makes one, where the features are enabled.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(());
+
+/// Runs a kernel compiled with AVX2, FMA and F16C.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx2(()))
+}
+
+/// An intrinsic whose only demand is the instruction set.
+macro_rules! proven {
+    ($e:expr) => {
+        // SAFETY: an `Avx2` exists only inside `run`, which the machine's features were checked for.
+        unsafe { $e }
+    };
+}
+
+impl Lanes for Avx2 {
+    const N: usize = 8;
+    type F = __m256;
+    type I = __m256i;
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> __m256 {
+        // SAFETY: the caller promises the memory, the token the instruction set.
+        unsafe { _mm256_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, v: __m256) {
+        // SAFETY: as in `load`.
+        unsafe { _mm256_storeu_ps(to, v) }
+    }
+    #[inline(always)]
+    unsafe fn load_f16(self, from: *const u8) -> __m256 {
+        // SAFETY: as in `load`.
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) }
+    }
+    #[inline(always)]
+    unsafe fn load_bf16(self, from: *const u8) -> __m256 {
+        // SAFETY: as in `load`.
+        let wide = unsafe { _mm256_cvtepu16_epi32(_mm_loadu_si128(from.cast())) };
+        proven!(_mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide)))
+    }
+    #[inline(always)]
+    unsafe fn load_u8(self, from: *const u8) -> __m256i {
+        // SAFETY: as in `load`.
+        unsafe { _mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast())) }
+    }
+    #[inline(always)]
+    unsafe fn load_i8(self, from: *const u8) -> __m256i {
+        // SAFETY: as in `load`.
+        unsafe { _mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast())) }
+    }
+
+    #[inline(always)]
+    fn splat(self, v: f32) -> __m256 {
+        proven!(_mm256_set1_ps(v))
+    }
+    #[inline(always)]
+    fn add(self, a: __m256, b: __m256) -> __m256 {
+        proven!(_mm256_add_ps(a, b))
+    }
+    #[inline(always)]
+    fn sub(self, a: __m256, b: __m256) -> __m256 {
+        proven!(_mm256_sub_ps(a, b))
+    }
+    #[inline(always)]
+    fn mul(self, a: __m256, b: __m256) -> __m256 {
+        proven!(_mm256_mul_ps(a, b))
+    }
+    #[inline(always)]
+    fn div(self, a: __m256, b: __m256) -> __m256 {
+        proven!(_mm256_div_ps(a, b))
+    }
+    #[inline(always)]
+    fn fma(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+        proven!(_mm256_fmadd_ps(a, b, c))
+    }
+    #[inline(always)]
+    fn max(self, a: __m256, b: __m256) -> __m256 {
+        proven!(_mm256_max_ps(a, b))
+    }
+    #[inline(always)]
+    fn min(self, a: __m256, b: __m256) -> __m256 {
+        proven!(_mm256_min_ps(a, b))
+    }
+    #[inline(always)]
+    fn select_less(self, a: __m256, b: __m256, yes: __m256, no: __m256) -> __m256 {
+        proven!(_mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LT_OQ>(a, b)))
+    }
+    #[inline(always)]
+    fn sum(self, v: __m256) -> f32 {
+        proven!({
+            let half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+            let quarter = _mm_add_ps(half, _mm_movehl_ps(half, half));
+            _mm_cvtss_f32(_mm_add_ss(quarter, _mm_movehdup_ps(quarter)))
+        })
+    }
+    #[inline(always)]
+    fn largest(self, v: __m256) -> f32 {
+        proven!({
+            let half = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+            let quarter = _mm_max_ps(half, _mm_movehl_ps(half, half));
+            _mm_cvtss_f32(_mm_max_ss(quarter, _mm_movehdup_ps(quarter)))
+        })
+    }
+
+    #[inline(always)]
+    fn splat_int(self, v: i32) -> __m256i {
+        proven!(_mm256_set1_epi32(v))
+    }
+    #[inline(always)]
+    fn add_int(self, a: __m256i, b: __m256i) -> __m256i {
+        proven!(_mm256_add_epi32(a, b))
+    }
+    #[inline(always)]
+    fn and(self, a: __m256i, b: __m256i) -> __m256i {
+        proven!(_mm256_and_si256(a, b))
+    }
+    #[inline(always)]
+    fn or(self, a: __m256i, b: __m256i) -> __m256i {
+        proven!(_mm256_or_si256(a, b))
+    }
+    #[inline(always)]
+    fn shift_left<const BITS: u32>(self, v: __m256i) -> __m256i {
+        proven!(_mm256_sll_epi32(v, _mm_cvtsi32_si128(BITS.cast_signed())))
+    }
+    #[inline(always)]
+    fn shift_right<const BITS: u32>(self, v: __m256i) -> __m256i {
+        proven!(_mm256_srl_epi32(v, _mm_cvtsi32_si128(BITS.cast_signed())))
+    }
+    #[inline(always)]
+    fn to_float(self, v: __m256i) -> __m256 {
+        proven!(_mm256_cvtepi32_ps(v))
+    }
+    #[inline(always)]
+    fn round_to_int(self, v: __m256) -> __m256i {
+        proven!(_mm256_cvtps_epi32(v))
+    }
+    #[inline(always)]
+    fn float_from_bits(self, v: __m256i) -> __m256 {
+        proven!(_mm256_castsi256_ps(v))
+    }
+
+    #[inline(always)]
+    unsafe fn transpose_8x8(
+        self,
+        to: *mut f32,
+        to_stride: usize,
+        from: *const f32,
+        from_stride: usize,
+    ) {
+        // SAFETY: the caller promises the 64 elements on both sides, the token the instruction set.
+        unsafe {
+            // Rows r and r + 4 share a register, so the three exchanges below stay inside 128-bit halves.
+            let mut pairs = [_mm256_setzero_ps(); 8];
+            for r in 0..4 {
+                for half in 0..2 {
+                    let top = _mm_loadu_ps(from.add(r * from_stride + 4 * half));
+                    let bottom = _mm_loadu_ps(from.add((r + 4) * from_stride + 4 * half));
+                    pairs[r + 4 * half] = _mm256_set_m128(bottom, top);
+                }
+            }
+            for half in 0..2 {
+                let rows = &pairs[4 * half..4 * half + 4];
+                let low01 = _mm256_unpacklo_ps(rows[0], rows[1]);
+                let high01 = _mm256_unpackhi_ps(rows[0], rows[1]);
+                let low23 = _mm256_unpacklo_ps(rows[2], rows[3]);
+                let high23 = _mm256_unpackhi_ps(rows[2], rows[3]);
+                let columns = [
+                    _mm256_shuffle_ps::<0b01_00_01_00>(low01, low23),
+                    _mm256_shuffle_ps::<0b11_10_11_10>(low01, low23),
+                    _mm256_shuffle_ps::<0b01_00_01_00>(high01, high23),
+                    _mm256_shuffle_ps::<0b11_10_11_10>(high01, high23),
+                ];
+                for (c, column) in columns.into_iter().enumerate() {
+                    _mm256_storeu_ps(to.add((4 * half + c) * to_stride), column);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! AVX-512 (F, BW, VL, DQ): 16 lanes. The same methods as `avx2` with wider intrinsics; the algorithms above them
+//! are tested with 16 lanes on every machine, these few lines only on machines that have AVX-512.
+
+use std::arch::x86_64::*;
+
+use super::Lanes;
+use crate::isa::Kernel;
+
+/// Only `run` makes one, where the features are enabled.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(());
+
+/// Runs a kernel compiled with AVX-512.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
+pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512(()))
+}
+
+/// An intrinsic whose only demand is the instruction set.
+macro_rules! proven {
+    ($e:expr) => {
+        // SAFETY: an `Avx512` exists only inside `run`, which the machine's features were checked for.
+        unsafe { $e }
+    };
+}
+
+impl Lanes for Avx512 {
+    const N: usize = 16;
+    type F = __m512;
+    type I = __m512i;
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> __m512 {
+        // SAFETY: the caller promises the memory, the token the instruction set.
+        unsafe { _mm512_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, v: __m512) {
+        // SAFETY: as in `load`.
+        unsafe { _mm512_storeu_ps(to, v) }
+    }
+    #[inline(always)]
+    unsafe fn load_f16(self, from: *const u8) -> __m512 {
+        // SAFETY: as in `load`.
+        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
+    }
+    #[inline(always)]
+    unsafe fn load_bf16(self, from: *const u8) -> __m512 {
+        // SAFETY: as in `load`.
+        let wide = unsafe { _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast())) };
+        proven!(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide)))
+    }
+    #[inline(always)]
+    unsafe fn load_u8(self, from: *const u8) -> __m512i {
+        // SAFETY: as in `load`.
+        unsafe { _mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast())) }
+    }
+    #[inline(always)]
+    unsafe fn load_i8(self, from: *const u8) -> __m512i {
+        // SAFETY: as in `load`.
+        unsafe { _mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast())) }
+    }
+
+    #[inline(always)]
+    fn splat(self, v: f32) -> __m512 {
+        proven!(_mm512_set1_ps(v))
+    }
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        proven!(_mm512_add_ps(a, b))
+    }
+    #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        proven!(_mm512_sub_ps(a, b))
+    }
+    #[inline(always)]
+    fn mul(self, a: __m512, b: __m512) -> __m512 {
+        proven!(_mm512_mul_ps(a, b))
+    }
+    #[inline(always)]
+    fn div(self, a: __m512, b: __m512) -> __m512 {
+        proven!(_mm512_div_ps(a, b))
+    }
+    #[inline(always)]
+    fn fma(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        proven!(_mm512_fmadd_ps(a, b, c))
+    }
+    #[inline(always)]
+    fn max(self, a: __m512, b: __m512) -> __m512 {
+        proven!(_mm512_max_ps(a, b))
+    }
+    #[inline(always)]
+    fn min(self, a: __m512, b: __m512) -> __m512 {
+        proven!(_mm512_min_ps(a, b))
+    }
+    #[inline(always)]
+    fn select_less(self, a: __m512, b: __m512, yes: __m512, no: __m512) -> __m512 {
+        proven!(_mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), no, yes))
+    }
+    #[inline(always)]
+    fn sum(self, v: __m512) -> f32 {
+        // Spelled out rather than `_mm512_reduce_add_ps`, whose order of summation is the compiler's choice.
+        proven!({
+            let half = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v));
+            let quarter =
+                _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps::<1>(half));
+            let eighth = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
+            _mm_cvtss_f32(_mm_add_ss(eighth, _mm_movehdup_ps(eighth)))
+        })
+    }
+    #[inline(always)]
+    fn largest(self, v: __m512) -> f32 {
+        proven!(_mm512_reduce_max_ps(v))
+    }
+
+    #[inline(always)]
+    fn splat_int(self, v: i32) -> __m512i {
+        proven!(_mm512_set1_epi32(v))
+    }
+    #[inline(always)]
+    fn add_int(self, a: __m512i, b: __m512i) -> __m512i {
+        proven!(_mm512_add_epi32(a, b))
+    }
+    #[inline(always)]
+    fn and(self, a: __m512i, b: __m512i) -> __m512i {
+        proven!(_mm512_and_si512(a, b))
+    }
+    #[inline(always)]
+    fn or(self, a: __m512i, b: __m512i) -> __m512i {
+        proven!(_mm512_or_si512(a, b))
+    }
+    #[inline(always)]
+    fn shift_left<const BITS: u32>(self, v: __m512i) -> __m512i {
+        proven!(_mm512_slli_epi32::<BITS>(v))
+    }
+    #[inline(always)]
+    fn shift_right<const BITS: u32>(self, v: __m512i) -> __m512i {
+        proven!(_mm512_srli_epi32::<BITS>(v))
+    }
+    #[inline(always)]
+    fn to_float(self, v: __m512i) -> __m512 {
+        proven!(_mm512_cvtepi32_ps(v))
+    }
+    #[inline(always)]
+    fn round_to_int(self, v: __m512) -> __m512i {
+        proven!(_mm512_cvtps_epi32(v))
+    }
+    #[inline(always)]
+    fn float_from_bits(self, v: __m512i) -> __m512 {
+        proven!(_mm512_castsi512_ps(v))
+    }
+
+    #[inline(always)]
+    unsafe fn transpose_8x8(self, _: *mut f32, _: usize, _: *const f32, _: usize) {
+        unreachable!("rearrangements run with 8 lanes (Isa::dispatch_8)");
+    }
+}

@@ -1,0 +1,83 @@
+//! The vector operations that the fast kernels are written in, and their implementations.
+//!
+//! A value of a `Lanes` type is the proof that its instruction set may be used, so arithmetic is safe; only loads
+//! and stores, which take pointers, are not. `avx512` repeats `avx2` line by line with wider intrinsics; `array`
+//! is the portable version, and with 16 lanes also stands in for AVX-512 in tests.
+
+pub(crate) mod array;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
+
+/// `N` f32 values or `N` i32 values at a time. Pointers need no alignment.
+pub(crate) trait Lanes: Copy {
+    const N: usize;
+    type F: Copy;
+    type I: Copy;
+
+    /// # Safety
+    /// `from` points to `N` readable f32.
+    unsafe fn load(self, from: *const f32) -> Self::F;
+    /// # Safety
+    /// `to` points to `N` writable f32.
+    unsafe fn store(self, to: *mut f32, v: Self::F);
+    /// `N` IEEE half floats.
+    /// # Safety
+    /// `from` points to `2 N` readable bytes.
+    unsafe fn load_f16(self, from: *const u8) -> Self::F;
+    /// `N` brain floats.
+    /// # Safety
+    /// `from` points to `2 N` readable bytes.
+    unsafe fn load_bf16(self, from: *const u8) -> Self::F;
+    /// `N` bytes, zero-extended.
+    /// # Safety
+    /// `from` points to `N` readable bytes.
+    unsafe fn load_u8(self, from: *const u8) -> Self::I;
+    /// `N` bytes, sign-extended.
+    /// # Safety
+    /// `from` points to `N` readable bytes.
+    unsafe fn load_i8(self, from: *const u8) -> Self::I;
+
+    fn splat(self, v: f32) -> Self::F;
+    fn add(self, a: Self::F, b: Self::F) -> Self::F;
+    fn sub(self, a: Self::F, b: Self::F) -> Self::F;
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F;
+    fn div(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `a · b + c`, rounded once where the machine can.
+    fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// The larger of each pair; where either is not a number, `b`.
+    fn max(self, a: Self::F, b: Self::F) -> Self::F;
+    /// The smaller of each pair; where either is not a number, `b`.
+    fn min(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `yes` in the lanes where `a < b`, elsewhere `no`.
+    fn select_less(self, a: Self::F, b: Self::F, yes: Self::F, no: Self::F) -> Self::F;
+    /// The sum over lanes, as a balanced tree.
+    fn sum(self, v: Self::F) -> f32;
+    /// The largest lane.
+    fn largest(self, v: Self::F) -> f32;
+
+    fn splat_int(self, v: i32) -> Self::I;
+    fn add_int(self, a: Self::I, b: Self::I) -> Self::I;
+    fn and(self, a: Self::I, b: Self::I) -> Self::I;
+    fn or(self, a: Self::I, b: Self::I) -> Self::I;
+    fn shift_left<const BITS: u32>(self, v: Self::I) -> Self::I;
+    /// Fills with zeros.
+    fn shift_right<const BITS: u32>(self, v: Self::I) -> Self::I;
+    fn to_float(self, v: Self::I) -> Self::F;
+    /// To the nearest integer, ties to even; the value must fit.
+    fn round_to_int(self, v: Self::F) -> Self::I;
+    /// The same bits, read as f32.
+    fn float_from_bits(self, v: Self::I) -> Self::F;
+
+    /// Transposes 8 rows of 8 f32: `to[c · to_stride + r] = from[r · from_stride + c]`. Only 8-lane types have it.
+    /// # Safety
+    /// Both pointers reach the 64 elements that the strides address.
+    unsafe fn transpose_8x8(
+        self,
+        to: *mut f32,
+        to_stride: usize,
+        from: *const f32,
+        from_stride: usize,
+    );
+}

@@ -1,0 +1,286 @@
+//! Persistent threads that share out the tasks of one operation.
+//!
+//! `run(n_tasks, task)` calls `task(0) … task(n_tasks − 1)`, each exactly once, on the pool's threads and the
+//! caller's, and returns when all are done. Operations here split their work so that each output element belongs to
+//! one task, whatever the number of threads; so results have the same bits on one thread and on sixty-four.
+//!
+//! A decoder calls `run` a few hundred times per token, so a call must cost a microsecond, not a system call: idle
+//! threads spin for a while before they sleep.
+//!
+//! The hand-over is one atomic word, the ticket: a generation number above the count of tasks not yet claimed. A
+//! thread claims a task by decrementing the count with compare-and-swap. That succeeds only while the generation is
+//! the one it saw, and a claimed task keeps the caller from returning, so the job it points to is alive.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use crate::isa::Isa;
+
+/// Bits of the ticket that count unclaimed tasks; the generation above them does not wrap within a machine's life.
+const COUNT_BITS: u32 = 24;
+const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
+
+/// How often an idle thread looks for work before it sleeps: some tens of microseconds, the time between two
+/// operations of one token.
+const SPINS_BEFORE_SLEEP: u32 = 3_000;
+/// How often the caller looks for the end before it offers its core to whoever else wants it.
+const SPINS_BEFORE_YIELD: u32 = 3_000;
+
+/// Persistent threads; dropping it ends them.
+pub struct Pool {
+    isa: Isa,
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+    /// Held while a job is out. A second caller, or a task that calls `run` again, does its tasks alone.
+    busy: Mutex<()>,
+}
+
+struct Shared {
+    ticket: AtomicU64,
+    job: AtomicPtr<Job<'static>>,
+    stop: AtomicBool,
+    n_sleeping: AtomicUsize,
+    sleep: Mutex<()>,
+    wake: Condvar,
+}
+
+struct Job<'a> {
+    task: &'a (dyn Fn(usize) + Sync),
+    n_finished: AtomicUsize,
+    panicked: AtomicBool,
+}
+
+impl Pool {
+    /// A pool of `n_threads` threads, the caller's among them (0 counts as 1), for the best instruction set here.
+    pub fn new(n_threads: usize) -> Self {
+        Self::with_isa(n_threads, Isa::detect())
+    }
+
+    /// A pool whose operations use a given instruction set.
+    pub fn with_isa(n_threads: usize, isa: Isa) -> Self {
+        let shared = Arc::new(Shared {
+            ticket: AtomicU64::new(0),
+            job: AtomicPtr::new(std::ptr::null_mut()),
+            stop: AtomicBool::new(false),
+            n_sleeping: AtomicUsize::new(0),
+            sleep: Mutex::new(()),
+            wake: Condvar::new(),
+        });
+        // A machine that refuses a thread gets a smaller pool rather than none.
+        let workers = (1..n_threads)
+            .map_while(|idx| {
+                let shared = Arc::clone(&shared);
+                let name = format!("kernels-{idx}");
+                std::thread::Builder::new().name(name).spawn(move || shared.work()).ok()
+            })
+            .collect();
+        Self { isa, shared, workers, busy: Mutex::new(()) }
+    }
+
+    /// Threads that share the work, the caller's among them.
+    pub fn n_threads(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// The instruction set that operations on this pool use.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Calls `task` with every index below `n_tasks`, each once, in any order, and returns when all have returned.
+    ///
+    /// # Panics
+    /// When a task panics, after all others have ended.
+    pub fn run(&self, n_tasks: usize, task: impl Fn(usize) + Sync) {
+        let alone = self.workers.is_empty() || n_tasks <= 1;
+        let claim = if alone { None } else { self.busy.try_lock().ok() };
+        match claim {
+            None => (0..n_tasks).for_each(task),
+            Some(_claim) => {
+                for start in (0..n_tasks).step_by(COUNT_MASK as usize) {
+                    let count = (n_tasks - start).min(COUNT_MASK as usize);
+                    self.share(count, &|idx| task(start + idx));
+                }
+            }
+        }
+    }
+
+    /// Puts one job out, works on it and waits for its end. `n_tasks` fits the ticket.
+    fn share(&self, n_tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        let shared = &*self.shared;
+        let job = Job { task, n_finished: AtomicUsize::new(0), panicked: AtomicBool::new(false) };
+        shared.job.store((&raw const job).cast_mut().cast(), Ordering::Relaxed);
+        let generation = (shared.ticket.load(Ordering::Relaxed) >> COUNT_BITS) + 1;
+        // Sequentially consistent with the sleeper's count: either it sees this ticket or we see it asleep.
+        shared.ticket.store(generation << COUNT_BITS | n_tasks as u64, Ordering::SeqCst);
+        if shared.n_sleeping.load(Ordering::SeqCst) > 0 {
+            drop(shared.sleep.lock().unwrap_or_else(PoisonError::into_inner));
+            shared.wake.notify_all();
+        }
+        while shared.claim_and_run() {}
+        let mut spins = 0;
+        while job.n_finished.load(Ordering::Acquire) < n_tasks {
+            spins += 1;
+            if spins < SPINS_BEFORE_YIELD {
+                std::hint::spin_loop();
+            } else {
+                std::thread::yield_now();
+            }
+        }
+        if job.panicked.load(Ordering::Relaxed) {
+            resume_unwind(Box::new("a task of a kernel panicked; its message stands above"));
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        drop(self.shared.sleep.lock().unwrap_or_else(PoisonError::into_inner));
+        self.shared.wake.notify_all();
+        for worker in self.workers.drain(..) {
+            // Tasks' panics are caught, so a worker ends normally.
+            let _ = worker.join();
+        }
+    }
+}
+
+impl Shared {
+    /// Claims one task and runs it; false when none is left.
+    fn claim_and_run(&self) -> bool {
+        let mut ticket = self.ticket.load(Ordering::Acquire);
+        loop {
+            let n_left = ticket & COUNT_MASK;
+            if n_left == 0 {
+                return false;
+            }
+            let job = self.job.load(Ordering::Relaxed);
+            let claimed = self.ticket.compare_exchange_weak(
+                ticket,
+                ticket - 1,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
+            match claimed {
+                Err(now) => ticket = now,
+                Ok(_) => {
+                    // SAFETY: the exchange succeeded, so no new job was put out since the pointer was read, and the
+                    // caller that owns the job waits for the task just claimed.
+                    let job = unsafe { &*job };
+                    let run = AssertUnwindSafe(|| (job.task)(n_left as usize - 1));
+                    if catch_unwind(run).is_err() {
+                        job.panicked.store(true, Ordering::Relaxed);
+                    }
+                    // The job may be gone after this.
+                    job.n_finished.fetch_add(1, Ordering::Release);
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// The life of a worker.
+    fn work(&self) {
+        while !self.stop.load(Ordering::Relaxed) {
+            let mut spins = 0;
+            while spins < SPINS_BEFORE_SLEEP && !self.has_tasks() {
+                spins += 1;
+                std::hint::spin_loop();
+            }
+            if self.has_tasks() {
+                while self.claim_and_run() {}
+            } else {
+                self.fall_asleep();
+            }
+        }
+    }
+
+    fn has_tasks(&self) -> bool {
+        self.ticket.load(Ordering::SeqCst) & COUNT_MASK > 0
+    }
+
+    fn fall_asleep(&self) {
+        let mut guard = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
+        self.n_sleeping.fetch_add(1, Ordering::SeqCst);
+        while !self.has_tasks() && !self.stop.load(Ordering::SeqCst) {
+            guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.n_sleeping.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_runs_exactly_once() {
+        let pool = Pool::new(4);
+        for n_tasks in [0, 1, 2, 3, 4, 5, 63, 1000] {
+            let counts: Vec<AtomicUsize> = (0..n_tasks).map(|_| AtomicUsize::new(0)).collect();
+            pool.run(n_tasks, |idx| {
+                counts[idx].fetch_add(1, Ordering::Relaxed);
+            });
+            assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1));
+        }
+    }
+
+    #[test]
+    fn many_short_jobs_in_a_row_lose_no_task() {
+        let pool = Pool::new(3);
+        let total = AtomicUsize::new(0);
+        for round in 0..20_000 {
+            pool.run(round % 7, |_| {
+                total.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        let expected: usize = (0..20_000).map(|round| round % 7).sum();
+        assert_eq!(total.into_inner(), expected);
+    }
+
+    #[test]
+    fn a_task_may_run_tasks_of_its_own() {
+        let pool = Pool::new(2);
+        let total = AtomicUsize::new(0);
+        pool.run(8, |_| {
+            pool.run(8, |_| {
+                total.fetch_add(1, Ordering::Relaxed);
+            });
+        });
+        assert_eq!(total.into_inner(), 64);
+    }
+
+    #[test]
+    fn callers_on_several_threads_share_a_pool() {
+        let pool = Pool::new(2);
+        let total = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        pool.run(5, |_| {
+                            total.fetch_add(1, Ordering::Relaxed);
+                        });
+                    }
+                });
+            }
+        });
+        assert_eq!(total.into_inner(), 4 * 500 * 5);
+    }
+
+    #[test]
+    fn a_panic_in_a_task_reaches_the_caller_and_the_pool_lives_on() {
+        let pool = Pool::new(3);
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            pool.run(10, |idx| assert_ne!(idx, 7, "seven"));
+        }));
+        assert!(outcome.is_err());
+        let count = AtomicUsize::new(0);
+        pool.run(10, |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        assert_eq!(count.into_inner(), 10);
+    }
+}

@@ -1,0 +1,98 @@
+use proptest::prelude::*;
+
+use super::{Random, assert_close, every_pool};
+use crate::attention::{Mask, Shape, attend};
+use crate::pool::Pool;
+use crate::reference;
+use crate::rope::{Layout, Rotation, rotate};
+
+fn any_shape() -> impl Strategy<Value = Shape> {
+    let sizes = (0usize..120, 0usize..150, 1usize..4, 1usize..4, 1usize..90);
+    let rules = (any::<bool>(), prop::option::of(1usize..100), prop::option::of(1.0f32..50.0));
+    (sizes, rules).prop_map(|((n_queries, extra, kv_heads, group, head_dim), rules)| {
+        let (causal, window, soft_cap) = rules;
+        let mask = if causal { Mask::Causal { first: extra, window } } else { Mask::None };
+        let n_keys = if causal { extra + n_queries } else { extra };
+        let heads = kv_heads * group;
+        Shape { n_queries, n_keys, heads, kv_heads, head_dim, mask, scale: 0.4, soft_cap }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn attention_agrees_with_the_reference(shape in any_shape(), seed: u64) {
+        let random = &mut Random(seed);
+        let q = random.values(shape.n_queries * shape.heads * shape.head_dim);
+        let k = random.values(shape.n_keys * shape.kv_heads * shape.head_dim);
+        let v = random.values(k.len());
+        let mut expected = vec![0.0; q.len()];
+        reference::attend(&mut expected, &q, &k, &v, &shape);
+        for pool in every_pool() {
+            let mut out = vec![f32::NAN; q.len()];
+            attend(&pool, &mut out, &q, &k, &v, &shape);
+            assert_close(&out, &expected, 5e-6, pool.isa().name());
+        }
+    }
+
+    #[test]
+    fn attention_has_the_same_bits_on_any_number_of_threads(shape in any_shape(), seed: u64) {
+        let random = &mut Random(seed);
+        let q = random.values(shape.n_queries * shape.heads * shape.head_dim);
+        let k = random.values(shape.n_keys * shape.kv_heads * shape.head_dim);
+        let v = random.values(k.len());
+        let (mut alone, mut shared) = (q.clone(), q.clone());
+        attend(&Pool::new(1), &mut alone, &q, &k, &v, &shape);
+        attend(&Pool::new(3), &mut shared, &q, &k, &v, &shape);
+        prop_assert!(alone.iter().zip(&shared).all(|(a, b)| a.to_bits() == b.to_bits()));
+    }
+
+    #[test]
+    fn rotation_agrees_with_the_reference(
+        tokens in 0usize..20, heads in 1usize..4, pairs in 0usize..40, unturned in 0usize..9, halves: bool, seed: u64,
+    ) {
+        let random = &mut Random(seed);
+        let head_dim = 2 * pairs + unturned;
+        let layout = if halves { Layout::Halves } else { Layout::Interleaved };
+        let x = random.values(tokens * heads * head_dim);
+        let positions: Vec<u32> = (0..tokens).map(|_| random.next() as u32 % 5000).collect();
+        let inv_freq: Vec<f32> = (0..pairs).map(|i| 10_000f32.powf(-(i as f32) / pairs as f32)).collect();
+        let mut expected = x.clone();
+        reference::rotate(&mut expected, &positions, &inv_freq, heads, head_dim, layout);
+        let rotation = Rotation::new(&positions, &inv_freq);
+        for pool in every_pool() {
+            let mut y = x.clone();
+            rotate(&pool, &mut y, &rotation, heads, head_dim, layout);
+            assert_close(&y, &expected, 1e-6, pool.isa().name());
+        }
+    }
+}
+
+/// Ten scores of one query are far apart in size and in rising order, so every block raises the maximum.
+#[test]
+fn rising_scores_rescale_what_was_summed_before() {
+    let (n_keys, head_dim) = (400, 8);
+    let k: Vec<f32> = (0..n_keys * head_dim).map(|i| (i / head_dim) as f32 * 0.02).collect();
+    let v: Vec<f32> = (0..n_keys * head_dim).map(|i| (i % 97) as f32 / 97.0).collect();
+    for n_queries in [1, 9] {
+        let shape = Shape {
+            n_queries,
+            n_keys,
+            heads: 1,
+            kv_heads: 1,
+            head_dim,
+            mask: Mask::None,
+            scale: 1.0,
+            soft_cap: None,
+        };
+        let q = vec![1.0; n_queries * head_dim];
+        let mut expected = vec![0.0; q.len()];
+        reference::attend(&mut expected, &q, &k, &v, &shape);
+        for pool in every_pool() {
+            let mut out = vec![0.0; q.len()];
+            attend(&pool, &mut out, &q, &k, &v, &shape);
+            assert_close(&out, &expected, 1e-5, pool.isa().name());
+        }
+    }
+}
