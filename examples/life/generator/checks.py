@@ -36,10 +36,11 @@ class Life:
     def __post_init__(self):
         self.cache = {}
 
-    def message_text(self, message_id):
+    def message_parts(self, message_id):
+        """[(attachment name or "", text)]: the message's own words first."""
         key = f"<{message_id}>"
         if key not in self.cache:
-            self.cache[key] = squeeze(decode_message(self.raw[message_id]))
+            self.cache[key] = [(name, squeeze(text)) for name, text in message_parts(self.raw[message_id])]
         return self.cache[key]
 
     def text(self, path):
@@ -79,23 +80,32 @@ def strip_html(text):
 
 
 def decode_message(raw):
+    return "\n".join(text for _, text in message_parts(raw))
+
+
+def message_parts(raw):
     message = email.message_from_bytes(raw, policy=email.policy.default)
-    out = [str(message.get("subject", "")), str(message.get("from", "")), str(message.get("date", ""))]
+    own = [str(message.get(name, "")) for name in ("subject", "from", "date")]
+    attached = []
     for part in message.walk():
         if part.is_multipart():
             continue
         payload = part.get_payload(decode=True) or b""
         kind, name = part.get_content_type(), part.get_filename() or ""
         if kind.startswith("text/"):
-            label = part.get_content_charset("utf-8")
-            text = decode_text(payload, label)
-            out.append(strip_html(text) if kind == "text/html" else text)
+            text = decode_text(payload, part.get_content_charset("utf-8"))
+            text = strip_html(text) if kind == "text/html" else text
         elif kind == "application/pdf":
-            out.append(decode_pdf(payload))
+            text = decode_pdf(payload)
         elif kind.endswith("wordprocessingml.document"):
-            out.append(decode_docx(payload))
-        out.append(name)
-    return "\n".join(out)
+            text = decode_docx(payload)
+        else:
+            text = ""
+        if name:
+            attached.append((name, text))
+        else:
+            own.append(text)
+    return [("", "\n".join(own))] + attached
 
 
 def decode_text(payload, label):

@@ -55,7 +55,7 @@ FACTS = {
 
 HAVELSTROM = {  # month: monthly statement, new flat
     "2026-04": 71.20, "2026-05": 68.45, "2026-06": 64.10, "2026-07": 41.85,
-    "2026-08": 59.90, "2026-09": 66.35, "2026-10": 78.15,
+    "2026-08": 59.90, "2026-09": 66.35, "2026-10": 78.45,
 }
 FACTS |= {f"power_{month.replace('-', '_')}": amount for month, amount in HAVELSTROM.items()}
 

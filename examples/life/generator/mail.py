@@ -97,7 +97,19 @@ def flowed(text):
     return "\n".join(lines)
 
 
-def body_part(letter, letters):
+def html_with_picture(markup, letter, files, charset, encoding, label):
+    """The HTML part; with `picture:` it shows an image carried in the message (multipart/related)."""
+    picture = letter.get("picture")
+    if not picture:
+        return mime.text_part(markup, "html", charset, encoding or "quoted-printable", label)
+    filename, content_type, data = files[picture]
+    markup = markup.replace("</body>", f'<img src="cid:{letter.key}@picture" alt="{filename}"></body>')
+    rich = mime.text_part(markup, "html", charset, encoding or "quoted-printable", label)
+    image = mime.attachment(filename, content_type, data, inline=True, cid=f"{letter.key}@picture")
+    return mime.multipart("related", [rich, image], letter.key + "-related")
+
+
+def body_part(letter, letters, files):
     text = plain_text(letter, letters)
     charset, label = letter.get("charset", "utf-8"), letter.get("label") or None
     encoding = {"8bit": "8bit", "7bit": "7bit", "base64": "base64", "qp": "quoted-printable"}.get(letter.get("cte"))
@@ -111,7 +123,7 @@ def body_part(letter, letters):
     plain = mime.text_part(text, "plain", charset, encoding, label, params)
     if style in ("alt", "machine"):
         markup = html.machine(text, letter.sender.name, letter.key) if style == "machine" else html.letter(text)
-        rich = mime.text_part(markup, "html", charset, encoding or "quoted-printable", label)
+        rich = html_with_picture(markup, letter, files, charset, encoding, label)
         return mime.multipart("alternative", [plain, rich], letter.key)
     return plain
 
@@ -171,7 +183,7 @@ def envelope(letter, letters):
 
 
 def write_message(letter, letters, files):
-    headers, body = body_part(letter, letters)
+    headers, body = body_part(letter, letters, files)
     attached = attach(letter, letters, files)
     if attached:
         headers, body = mime.multipart("mixed", [(headers, body)] + attached, letter.key + "-mixed")

@@ -6,7 +6,7 @@ from collections import Counter
 from . import change, facts, hops, refusals, time
 from .model import Asker, verify
 
-FIRST = ["smoke-detectors-when", "workshop-organiser-phone", "kitchen-second-instalment"]
+FIRST = ["plan-due", "workshop-organiser-phone", "kitchen-second-instalment"]
 
 
 def every(life):

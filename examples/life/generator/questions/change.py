@@ -63,7 +63,7 @@ def places_and_times_that_changed(a):
     a.ask("pixel-weight", "What does the cat weigh?", "update", "number", 5.8, a.mail("tierney-diet", "5.8 kg. We need to talk"), accept=["5.8 kg"])
     a.ask("piano-time", "When does Lotte have piano nowadays?", "update", "text", "Wednesdays at 16:30", a.mail("aurel-move", "I can offer Wednesdays at 16:30"),
           accept=["Wednesday 16:30", "Wednesdays 16:30", "Wednesday"])
-    a.ask("aunt-conservator", "Who ended up being the conservator for the crates?", "update", "person", "Dr. Amari",
+    a.ask("conservator", "Who ended up being the conservator for the crates?", "update", "person", "Dr. Amari",
           a.mail("odd-outlook", "the conservator is Dr. Amari after all"), accept=["Amari"])
 
 

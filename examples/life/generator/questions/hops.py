@@ -15,7 +15,7 @@ def phones(a):
         written = number if book == "old-phone" else number.replace(" ", "-")
         a.ask(id, question, "multi-hop", "text", number, proof, a.card(written, book), accept=[number.replace(" ", "-")], **more)
 
-    phone("workshop-organiser-phone", "What's the phone number of whoever called Thursday's corridor workshop?", "+49 171 3920033", a.event("salt-workshop"))
+    phone("workshop-organiser-phone", "What's the phone number of the person who organises the corridor workshop on Thursday?", "+49 171 3920033", a.event("salt-workshop"))
     phone("numbers-organiser-phone", "How do I reach the person who runs our monthly figures meeting?", "+49 30 23125 219", a.event("numbers"))
     phone("site-walk-phone", "What is the office number of the woman who invited me to the site walk?", "+1 212 555 0146", a.event("site-walk"))
     phone("couriers-phone", "Which number do I ring about the couriers' arrival?", "+1 212 555 0148", a.event("couriers"))
@@ -50,7 +50,7 @@ def people(a):
     a.ask("december-book", "Which book do we discuss on 16 December?", "multi-hop", "text", "Instructions for Fog", a.note("books.md", "Instructions for Fog"), a.event("book-dec"))
     a.ask("unicycle-day", "What did Ingrid give Lotte on the day Dad was operated?", "multi-hop", "text", "a unicycle with a friend",
           a.note("daily/2026-02-12.md", "is a unicycle with a friend"), a.mail("helen-hip-done", "It went beautifully"), accept=["two unicycles", "unicycle", "unicycles"])
-    a.ask("lock-keepers-reader", "Whose wedding did I fly home from on 6 September, and what was I wearing?", "multi-hop", "text", "Zoe's, the green dress",
+    a.ask("flight-home-wedding", "Whose wedding did I fly home from on 6 September, and what was I wearing?", "multi-hop", "text", "Zoe's, the green dress",
           a.event("flight-home"), a.note("reading-wedding.md", "Dress: the green one"), accept=["the green one", "green dress"], derived=True)
 
 
@@ -65,7 +65,7 @@ def plans(a):
           a.event("club-board"), a.mail("tom-salt", "Thursday 3 December, 14:00, their place"), accept=["Salzburg", "travelling", "pitch"], derived=True)
     a.ask("train-salzburg", "When does our train to Salzburg leave, and how many seats did I say I'd book?", "multi-hop", "text", "6:28, three seats",
           a.event("salt-train"), a.mail("salt-reply", "I'll book the trains on Friday, three seats"), accept=["06:28", "6:28"], derived=True)
-    a.ask("party-before", "Which morning is the car inspected, and until when must it be at the garage?", "multi-hop", "text", "25 November, 7:30",
+    a.ask("tuv-morning", "Which morning is the car inspected, and until when must it be at the garage?", "multi-hop", "text", "25 November, 7:30",
           a.mail("pfeiffer-tuv-reply", "Auto bitte bis 7:30 Uhr bringen"), a.event("tuv"), accept=["7:30", "07:30"], derived=True)
     a.ask("geminids", "Is there a night for shooting stars between the club dinner and book circle in December?", "multi-hop", "text", "night from 13 to 14 December",
           a.document("saved-perseids.html", "night from 13 to 14 December"), a.event("book-dec"), accept=["Geminids", "13 December"])

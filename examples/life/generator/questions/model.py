@@ -135,10 +135,8 @@ def verify(life, questions):
             fail("a list without items")
         texts = []
         for proof in q.evidence:
-            text = evidence_text(life, proof)
+            text = proven(life, proof)
             if text is None:
-                fail(f"no file {proof['path']}")
-            elif checks.squeeze(proof["contains"]) not in text:
                 fail(f"{proof['path']} does not say {proof['contains']!r}")
             else:
                 texts.append(text.casefold())
@@ -159,12 +157,17 @@ def kind_of(proof):
     return proof["path"].split("/")[0] + ("-attachment" if proof.get("part") else "")
 
 
-def evidence_text(life, proof):
+def proven(life, proof):
+    """The text around the proving words, or None. Notes in the proof which attachment has them."""
     if proof["path"] not in life.data:
         return None
-    if "message_id" in proof:
-        return life.message_text(proof["message_id"])
-    return life.text(proof["path"])
+    parts = life.message_parts(proof["message_id"]) if "message_id" in proof else [("", life.text(proof["path"]))]
+    for name, text in parts:
+        if checks.squeeze(proof["contains"]) in text:
+            if name:
+                proof["part"] = name
+            return text
+    return None
 
 
 def as_json(question):

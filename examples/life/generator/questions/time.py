@@ -64,7 +64,7 @@ def house_and_family(a):
 
 
 def work_and_club(a):
-    a.ask("plan-due", "By when had I promised Grace the new floor plan?", "temporal", "date", a.after("plan-promise", "friday"),
+    a.ask("plan-due", "By when did I promise Grace the new floor plan?", "temporal", "date", a.after("plan-promise", "friday"),
           a.mail("plan-promise", "I'll send you the revised floor plan on Friday"))
     a.ask("plan-late", "How many days late was the floor plan?", "temporal", "number", (a.day("plan-sent") - a.after("plan-promise", "friday")).days,
           a.mail("plan-promise", "on Friday"), a.mail("plan-sent", "Plan attached"), derived=True)
