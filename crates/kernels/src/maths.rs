@@ -42,8 +42,11 @@ pub(crate) fn tanh<L: Lanes>(lanes: L, v: L::F) -> L::F {
     lanes.fma(two, sigmoid(lanes, lanes.mul(two, v)), lanes.splat(-1.0))
 }
 
-/// The error function, absolute error below 4e-7: 1 − (a₁ t + … + a₅ t⁵) e^(−v²) with t = 1 / (1 + p |v|),
-/// Abramowitz and Stegun 7.1.26 (its own error is below 1.5e-7; the rest is rounding).
+/// The error function, absolute error below 3e-7.
+///
+/// For |v| < 1 its Taylor series 2/√π Σ (−1)ⁿ v^(2n+1) / (n! (2n+1)) up to v¹⁹ (truncation below 2e-8), which keeps
+/// the relative error small too; beyond, 1 − (a₁ t + … + a₅ t⁵) e^(−v²) with t = 1 / (1 + p |v|), Abramowitz and
+/// Stegun 7.1.26 (its own error is below 1.5e-7).
 #[inline(always)]
 pub(crate) fn erf<L: Lanes>(lanes: L, v: L::F) -> L::F {
     const P: f32 = 0.327_591_1;
@@ -57,7 +60,27 @@ pub(crate) fn erf<L: Lanes>(lanes: L, v: L::F) -> L::F {
     for a in [A[3], A[2], A[1], A[0]] {
         p = lanes.fma(p, t, lanes.splat(a));
     }
-    let tail = lanes.mul(lanes.mul(p, t), exp(lanes, lanes.mul(negated, v)));
+    let minus_square = lanes.mul(negated, v);
+    let tail = lanes.mul(lanes.mul(p, t), exp(lanes, minus_square));
     let positive = lanes.sub(one, tail);
-    lanes.select_less(v, zero, lanes.sub(zero, positive), positive)
+    let far = lanes.select_less(v, zero, lanes.sub(zero, positive), positive);
+    let mut series = lanes.splat(SERIES[9]);
+    for n in (0..9).rev() {
+        series = lanes.fma(series, minus_square, lanes.splat(SERIES[n]));
+    }
+    lanes.select_less(magnitude, one, lanes.mul(v, series), far)
 }
+
+/// 2/√π / (n! (2n+1)): the series of the error function without its signs.
+const SERIES: [f32; 10] = {
+    let mut terms = [0.0; 10];
+    let mut inverse_factorial = 1.0;
+    let mut n = 0;
+    while n < 10 {
+        terms[n] =
+            (std::f64::consts::FRAC_2_SQRT_PI * inverse_factorial / (2 * n + 1) as f64) as f32;
+        n += 1;
+        inverse_factorial /= n as f64;
+    }
+    terms
+};

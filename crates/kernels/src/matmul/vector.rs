@@ -24,69 +24,77 @@ pub(super) fn matmul(pool: &Pool, y: &mut [f32], x: &[f32], w: &Matrix<'_>) {
     let y = SharedMut::new(y);
     pool.run(w.rows().div_ceil(task_rows), |task_idx| {
         let rows = task_idx * task_rows..w.rows().min((task_idx + 1) * task_rows);
+        let rows = Rows { y, x, w, rows };
         with_block!(w.format(), B => match n {
-            1 => pool.isa().dispatch(Rows::<B, 1, 4> { y, x, w, rows, block: PhantomData }),
-            2 => pool.isa().dispatch(Rows::<B, 2, 4> { y, x, w, rows, block: PhantomData }),
-            3 => pool.isa().dispatch(Rows::<B, 3, 2> { y, x, w, rows, block: PhantomData }),
-            4 => pool.isa().dispatch(Rows::<B, 4, 2> { y, x, w, rows, block: PhantomData }),
-            _ => unreachable!("{n} rows of x belong to the panel path"),
+            1 => pool.isa().dispatch(Products::<B, 1, 4> { rows, n, block: PhantomData }),
+            _ => pool.isa().dispatch(Products::<B, 4, 2> { rows, n, block: PhantomData }),
         });
     });
 }
 
-/// Some weight rows times `N_X` rows of x, with `SUMS` partial sums each to hide the latency of the adder.
-struct Rows<'a, B, const N_X: usize, const SUMS: usize> {
+/// The weight rows of one task.
+struct Rows<'a> {
     y: SharedMut<f32>,
     x: &'a [f32],
     w: &'a Matrix<'a>,
     rows: Range<usize>,
+}
+
+/// These rows times `n` ≤ `N_X` rows of x, with `SUMS` partial sums each to hide the latency of the adder. Where n
+/// is smaller, the last row is multiplied more than once: unpacking dominates, and there is half as much code.
+struct Products<'a, B, const N_X: usize, const SUMS: usize> {
+    rows: Rows<'a>,
+    n: usize,
     block: PhantomData<B>,
 }
 
-impl<B: Block, const N_X: usize, const SUMS: usize> Kernel for Rows<'_, B, N_X, SUMS> {
+impl<B: Block, const N_X: usize, const SUMS: usize> Kernel for Products<'_, B, N_X, SUMS> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let cols = self.w.cols();
+        let Rows { y, x, w, rows } = self.rows;
+        let cols = w.cols();
+        assert!(self.n >= 1 && self.n <= N_X && x.len() == self.n * cols);
         let n_blocks = cols / B::LEN;
         let rest = cols % B::LEN;
-        for row_idx in self.rows {
-            let row = self.w.row(row_idx);
+        let mut x_rows = [x.as_ptr(); N_X];
+        let mut x_ends = [[0.0; PADDED_LEN]; N_X];
+        for m in 0..N_X {
+            let x = &x[m.min(self.n - 1) * cols..][..cols];
+            x_rows[m] = x.as_ptr();
+            if rest > 0 {
+                x_ends[m][..rest].copy_from_slice(&x[cols - rest..]);
+            }
+        }
+        for row_idx in rows {
+            let row = w.row(row_idx);
             let mut sums = [[lanes.splat(0.0); SUMS]; N_X];
+            let mut x = x_rows;
             for idx in 0..n_blocks {
-                let mut x = [self.x.as_ptr(); N_X];
-                for m in 0..N_X {
-                    // SAFETY: x has N_X rows of `cols` values, and the block ends inside them.
-                    x[m] = unsafe { self.x.as_ptr().add(m * cols + idx * B::LEN) };
-                }
-                // SAFETY: the row holds `n_blocks` blocks.
+                // SAFETY: the row holds `n_blocks` blocks, and so does each row of x.
                 unsafe {
                     let block = row.as_ptr().add(idx * B::BYTES);
                     B::visit(lanes, block, &mut Multiply { x, sums: &mut sums });
+                    for x in &mut x {
+                        *x = x.add(B::LEN);
+                    }
                 }
             }
             if rest > 0 {
                 let block = Padded::new(&row[n_blocks * B::BYTES..]);
-                let mut x = [[0.0; PADDED_LEN]; N_X];
-                let mut pointers = [self.x.as_ptr(); N_X];
-                for m in 0..N_X {
-                    x[m][..rest].copy_from_slice(&self.x[(m + 1) * cols - rest..(m + 1) * cols]);
-                    pointers[m] = x[m].as_ptr();
-                }
+                let mut sink =
+                    Multiply { x: x_ends.each_ref().map(|x| x.as_ptr()), sums: &mut sums };
                 // SAFETY: only plain formats leave a remainder, and their blocks are of the padded size.
-                unsafe {
-                    let mut sink = Multiply { x: pointers, sums: &mut sums };
-                    B::visit(lanes, block.0.as_ptr(), &mut sink);
-                }
+                unsafe { B::visit(lanes, block.0.as_ptr(), &mut sink) };
             }
-            for m in 0..N_X {
+            for m in 0..self.n {
                 let mut total = sums[m][0];
                 for part in 1..SUMS {
                     total = lanes.add(total, sums[m][part]);
                 }
-                // SAFETY: y has N_X rows of `rows` values, and this task alone writes column `row_idx`.
-                unsafe { *self.y.pointer().add(m * self.w.rows() + row_idx) = lanes.sum(total) };
+                // SAFETY: y has n rows of as many values as w has rows; this task alone writes column `row_idx`.
+                unsafe { *y.pointer().add(m * w.rows() + row_idx) = lanes.sum(total) };
             }
         }
     }
