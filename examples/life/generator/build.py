@@ -18,14 +18,19 @@ def make():
     attachments = files | card_files | invitations
     mailboxes, places = mail.build(letters, attachments)
     data = mailboxes | kept | cards | calendars | notes.build()
-    raw = {mail.message_id(letter): mail.write_message(letter, letters, attachments) for letter in letters.values()}
+    raw = {
+        mail.message_id(letter): mail.write_message(letter, letters, attachments)
+        for letter in letters.values()
+    }
     life = checks.Life(data, letters, places, raw)
     report = checks.run(life)
     asked = ask.every(life)
     out = {f"data/{path}": content for path, content in data.items()}
     out["questions.jsonl"] = lines(as_json(question) for question in asked)
     out["first_questions.json"] = (json.dumps(ask.first(asked), ensure_ascii=False, indent=2) + "\n").encode()
-    out["commitments.jsonl"] = lines(json.dumps(entry, ensure_ascii=False) for entry in checks.commitments(life))
+    out["commitments.jsonl"] = lines(
+        json.dumps(entry, ensure_ascii=False) for entry in checks.commitments(life)
+    )
     return out, report + ask.report(asked)
 
 
@@ -54,7 +59,10 @@ def compare(root, files):
     present = {p.relative_to(root).as_posix() for p in (root / "data").rglob("*") if p.is_file()}
     wrong = [f"missing: {path}" for path in files if not (root / path).is_file()]
     wrong += [f"not made by the generator: {path}" for path in sorted(present - set(files))]
-    wrong += [f"differs: {path}" for path, content in files.items()
-              if (root / path).is_file() and (root / path).read_bytes() != content]
+    wrong += [
+        f"differs: {path}"
+        for path, content in files.items()
+        if (root / path).is_file() and (root / path).read_bytes() != content
+    ]
     print("\n".join(wrong) or f"{len(files)} files as generated", file=sys.stderr)
     return 1 if wrong else 0

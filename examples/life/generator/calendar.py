@@ -119,7 +119,9 @@ def zone_rule(zone):
 
 
 def component(event, change=None, method=None):
-    start = change.start if change and change.start is not None else change.original if change else event.start
+    start = (
+        change.start if change and change.start is not None else change.original if change else event.start
+    )
     lines = ["BEGIN:VEVENT", f"UID:{event.uid}", "DTSTAMP:20261101T080000Z", timed("DTSTART", start, event)]
     if event.all_day:
         lines.append(timed("DTEND", start + timedelta(days=event.days), event))
@@ -144,7 +146,9 @@ def component(event, change=None, method=None):
         for guest in [OWNER.key] + event.guests:
             person = BY_KEY[guest]
             address = person.mails[1] if guest == OWNER.key and event.calendar == "work" else person.mails[0]
-            lines.append(f"ATTENDEE;CN={person.name};PARTSTAT={'NEEDS-ACTION' if method else 'ACCEPTED'}:mailto:{address}")
+            lines.append(
+                f"ATTENDEE;CN={person.name};PARTSTAT={'NEEDS-ACTION' if method else 'ACCEPTED'}:mailto:{address}"
+            )
     if event.status and not change:
         lines.append(f"STATUS:{event.status}")
     return lines + ["END:VEVENT"]
@@ -160,12 +164,31 @@ def zone_component(name):
     else:
         summer, winter, on, off = "+0200", "+0100", "3;BYDAY=-1SU", "10;BYDAY=-1SU"
         names, hours = ("CEST", "CET"), ("020000", "030000")
-    first = {"3;BYDAY=2SU": "20070311", "11;BYDAY=1SU": "20071104", "3;BYDAY=-1SU": "19960331", "10;BYDAY=-1SU": "19961027"}
-    return ["BEGIN:VTIMEZONE", f"TZID:{name}",
-            "BEGIN:DAYLIGHT", f"TZOFFSETFROM:{winter}", f"TZOFFSETTO:{summer}", f"TZNAME:{names[0]}",
-            f"DTSTART:{first[on]}T{hours[0]}", f"RRULE:FREQ=YEARLY;BYMONTH={on}", "END:DAYLIGHT",
-            "BEGIN:STANDARD", f"TZOFFSETFROM:{summer}", f"TZOFFSETTO:{winter}", f"TZNAME:{names[1]}",
-            f"DTSTART:{first[off]}T{hours[1]}", f"RRULE:FREQ=YEARLY;BYMONTH={off}", "END:STANDARD", "END:VTIMEZONE"]
+    first = {
+        "3;BYDAY=2SU": "20070311",
+        "11;BYDAY=1SU": "20071104",
+        "3;BYDAY=-1SU": "19960331",
+        "10;BYDAY=-1SU": "19961027",
+    }
+    return [
+        "BEGIN:VTIMEZONE",
+        f"TZID:{name}",
+        "BEGIN:DAYLIGHT",
+        f"TZOFFSETFROM:{winter}",
+        f"TZOFFSETTO:{summer}",
+        f"TZNAME:{names[0]}",
+        f"DTSTART:{first[on]}T{hours[0]}",
+        f"RRULE:FREQ=YEARLY;BYMONTH={on}",
+        "END:DAYLIGHT",
+        "BEGIN:STANDARD",
+        f"TZOFFSETFROM:{summer}",
+        f"TZOFFSETTO:{winter}",
+        f"TZNAME:{names[1]}",
+        f"DTSTART:{first[off]}T{hours[1]}",
+        f"RRULE:FREQ=YEARLY;BYMONTH={off}",
+        "END:STANDARD",
+        "END:VTIMEZONE",
+    ]
 
 
 def file(events, name, method=None):
@@ -174,7 +197,9 @@ def file(events, name, method=None):
         lines.append(f"METHOD:{method}")
     else:
         lines += [f"X-WR-CALNAME:{name}", "X-WR-TIMEZONE:Europe/Berlin", "X-SAMPLE-DATA:Polymath sample life"]
-    for zone in sorted({event.zone for event in events if event.zone not in ("", "UTC") and not event.all_day}):
+    for zone in sorted(
+        {event.zone for event in events if event.zone not in ("", "UTC") and not event.all_day}
+    ):
         lines += zone_component(zone)
     for event in events:
         lines += component(event, method=method)
@@ -192,8 +217,17 @@ def to_utc(start, event):
 
 def build(events):
     """Returns ({path: bytes}, attachments for mail)."""
-    out = {f"calendar/{name}.ics": file([e for e in events if e.calendar == name], name.capitalize())
-           for name in ("personal", "work")}
-    invitations = {f"ics:{e.key}": ("invite.ics", "text/calendar; charset=utf-8; method=REQUEST", file([e], e.summary, "REQUEST"))
-                   for e in events if e.organizer}
+    out = {
+        f"calendar/{name}.ics": file([e for e in events if e.calendar == name], name.capitalize())
+        for name in ("personal", "work")
+    }
+    invitations = {
+        f"ics:{e.key}": (
+            "invite.ics",
+            "text/calendar; charset=utf-8; method=REQUEST",
+            file([e], e.summary, "REQUEST"),
+        )
+        for e in events
+        if e.organizer
+    }
     return out, invitations

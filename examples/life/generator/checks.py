@@ -12,18 +12,31 @@ from datetime import date
 from . import clock
 from .mail import MBOX, message_id
 
-MONTH_NAMES = {name: i for names in (
-    "january february march april may june july august september october november december",
-    "januar februar märz april mai juni juli august september oktober november dezember",
-    "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
-) for i, name in enumerate(names.split(), 1)}
-DAY_NAMES = {name: i for names in (
-    "monday tuesday wednesday thursday friday saturday sunday",
-    "montag dienstag mittwoch donnerstag freitag samstag sonntag",
-    "lundi mardi mercredi jeudi vendredi samedi dimanche",
-) for i, name in enumerate(names.split())}
-SPOKEN = re.compile(rf"\b({'|'.join(DAY_NAMES)}),?\s+(?:(?:den|le|the)\s+)?(\d{{1,2}})(?:\.|th|st|nd|rd)?\s+({'|'.join(MONTH_NAMES)})\b(?:,?\s+(20\d\d))?", re.I)
-AMERICAN = re.compile(rf"\b({'|'.join(DAY_NAMES)}),?\s+({'|'.join(MONTH_NAMES)})\s+(\d{{1,2}})\b(?:,?\s+(20\d\d))?", re.I)
+MONTH_NAMES = {
+    name: i
+    for names in (
+        "january february march april may june july august september october november december",
+        "januar februar märz april mai juni juli august september oktober november dezember",
+        "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    )
+    for i, name in enumerate(names.split(), 1)
+}
+DAY_NAMES = {
+    name: i
+    for names in (
+        "monday tuesday wednesday thursday friday saturday sunday",
+        "montag dienstag mittwoch donnerstag freitag samstag sonntag",
+        "lundi mardi mercredi jeudi vendredi samedi dimanche",
+    )
+    for i, name in enumerate(names.split())
+}
+SPOKEN = re.compile(
+    rf"\b({'|'.join(DAY_NAMES)}),?\s+(?:(?:den|le|the)\s+)?(\d{{1,2}})(?:\.|th|st|nd|rd)?\s+({'|'.join(MONTH_NAMES)})\b(?:,?\s+(20\d\d))?",
+    re.I,
+)
+AMERICAN = re.compile(
+    rf"\b({'|'.join(DAY_NAMES)}),?\s+({'|'.join(MONTH_NAMES)})\s+(\d{{1,2}})\b(?:,?\s+(20\d\d))?", re.I
+)
 
 
 @dataclass
@@ -58,7 +71,9 @@ def decode(path, data):
     if path.endswith(".mbox"):
         lines = data.split(b"\n")
         plain = b"\n".join(line[1:] if re.match(rb">+From ", line) else line for line in lines)
-        return "\n".join(decode_message(raw) for raw in re.split(rb"(?m)^From \S+ \w{3} \w{3} [ \d]\d .*\n", plain)[1:])
+        return "\n".join(
+            decode_message(raw) for raw in re.split(rb"(?m)^From \S+ \w{3} \w{3} [ \d]\d .*\n", plain)[1:]
+        )
     if "mail/inbox/" in path:
         return decode_message(data)
     if path.endswith(".pdf"):
@@ -136,7 +151,9 @@ def decode_docx(data):
 def weekdays(text, near, where):
     """Every "Friday 13 March" must be a Friday in its year, or in the year nearest to `near`."""
     wrong = []
-    found = [(m, m[1], m[2], m[3]) for m in SPOKEN.finditer(text)] + [(m, m[1], m[3], m[2]) for m in AMERICAN.finditer(text)]
+    found = [(m, m[1], m[2], m[3]) for m in SPOKEN.finditer(text)] + [
+        (m, m[1], m[3], m[2]) for m in AMERICAN.finditer(text)
+    ]
     for match, weekday, day, month in found:
         years = [int(match[4])] if match[4] else [near.year - 1, near.year, near.year + 1]
         days = [date(year, MONTH_NAMES[month.lower()], int(day)) for year in years]
@@ -166,8 +183,18 @@ def commitments(life):
             if words not in squeeze(letter.body):
                 raise ValueError(f"mail {letter.key} does not say {words!r}")
             day = due_day(letter, due)
-            out.append({"who": giver, "whom": receiver, "what": what, "due": day.isoformat() if day else None, "words": words,
-                        "said": letter.day.isoformat(), "path": life.places[letter.key], "message_id": message_id(letter)})
+            out.append(
+                {
+                    "who": giver,
+                    "whom": receiver,
+                    "what": what,
+                    "due": day.isoformat() if day else None,
+                    "words": words,
+                    "said": letter.day.isoformat(),
+                    "path": life.places[letter.key],
+                    "message_id": message_id(letter),
+                }
+            )
     return out
 
 
@@ -190,4 +217,6 @@ def run(life):
     for path in life.data:
         kinds[path.split("/")[0]] = kinds.get(path.split("/")[0], 0) + 1
     size = sum(map(len, life.data.values()))
-    return [f"{len(life.letters)} mails, {len(commitments(life))} commitments, files: {kinds}, {size / 1e6:.2f} MB"]
+    return [
+        f"{len(life.letters)} mails, {len(commitments(life))} commitments, files: {kinds}, {size / 1e6:.2f} MB"
+    ]

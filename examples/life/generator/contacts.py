@@ -6,8 +6,25 @@ import hashlib
 from .documents import png
 from .people import PEOPLE
 
-OLD_PHONE = {"krueger", "wendt", "sigrid", "marek", "osei", "tierney", "pia", "aurel", "matthias", "leni",
-             "stein", "pfeiffer", "lehmann", "nowak", "ravi", "larkspur", "nordlicht"}
+OLD_PHONE = {
+    "krueger",
+    "wendt",
+    "sigrid",
+    "marek",
+    "osei",
+    "tierney",
+    "pia",
+    "aurel",
+    "matthias",
+    "leni",
+    "stein",
+    "pfeiffer",
+    "lehmann",
+    "nowak",
+    "ravi",
+    "larkspur",
+    "nordlicht",
+}
 LABELS_3 = {"cell": "CELL", "work": "WORK,VOICE", "home": "HOME,VOICE"}
 
 
@@ -28,15 +45,24 @@ def fold(line):
 
 
 def card(person, version):
-    lines = ["BEGIN:VCARD", f"VERSION:{version}", f"UID:urn:uuid:00000000-0000-4000-8000-{hashlib.sha256(person.key.encode()).hexdigest()[:12]}",
-             f"FN:{escape(person.name)}", f"N:{escape(person.family)};{escape(person.given)};;;"]
+    lines = [
+        "BEGIN:VCARD",
+        f"VERSION:{version}",
+        f"UID:urn:uuid:00000000-0000-4000-8000-{hashlib.sha256(person.key.encode()).hexdigest()[:12]}",
+        f"FN:{escape(person.name)}",
+        f"N:{escape(person.family)};{escape(person.given)};;;",
+    ]
     if person.nickname:
         lines.append(f"NICKNAME:{escape(person.nickname)}")
     for i, address in enumerate(person.mails):
-        lines.append(f"EMAIL;PREF={i + 1}:{address}" if version == "4.0" else f"EMAIL;TYPE=INTERNET{',PREF' if i == 0 else ''}:{address}")
+        lines.append(
+            f"EMAIL;PREF={i + 1}:{address}"
+            if version == "4.0"
+            else f"EMAIL;TYPE=INTERNET{',PREF' if i == 0 else ''}:{address}"
+        )
     for label, number in person.phones:
         if version == "4.0":
-            lines.append(f"TEL;VALUE=uri;TYPE=\"voice,{label}\":tel:{number.replace(' ', '-')}")
+            lines.append(f'TEL;VALUE=uri;TYPE="voice,{label}":tel:{number.replace(" ", "-")}')
         else:
             lines.append(f"TEL;TYPE={LABELS_3[label]}:{number}")
     if person.address:
@@ -66,7 +92,13 @@ def build():
     """Returns ({path: bytes}, attachments for mail)."""
     new = [person for person in PEOPLE if person.card and person.key not in OLD_PHONE]
     old = [person for person in PEOPLE if person.card and person.key in OLD_PHONE]
-    out = {"contacts/address-book.vcf": b"".join(card(person, "4.0") for person in new),
-           "contacts/old-phone.vcf": b"".join(card(person, "3.0") for person in old)}
-    attachments = {f"vcf:{p.key}": (f"{p.given}.vcf", "text/vcard; charset=utf-8", card(p, "3.0")) for p in PEOPLE if p.card}
+    out = {
+        "contacts/address-book.vcf": b"".join(card(person, "4.0") for person in new),
+        "contacts/old-phone.vcf": b"".join(card(person, "3.0") for person in old),
+    }
+    attachments = {
+        f"vcf:{p.key}": (f"{p.given}.vcf", "text/vcard; charset=utf-8", card(p, "3.0"))
+        for p in PEOPLE
+        if p.card
+    }
     return out, attachments

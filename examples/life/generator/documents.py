@@ -1,10 +1,10 @@
 """Documents: each story text becomes a PDF, a DOCX or a saved web page.
 
-    title: words
-    date: 2026-02-20
-    kept: documents/name.pdf    (where the owner keeps it; `kept: no` if it lives in a mail only)
+title: words
+date: 2026-02-20
+kept: documents/name.pdf    (where the owner keeps it; `kept: no` if it lives in a mail only)
 
-    # Heading, ## heading, | table | rows |, `---` for a new page, paragraphs
+# Heading, ## heading, | table | rows |, `---` for a new page, paragraphs
 """
 
 import html as markup
@@ -16,9 +16,12 @@ from .facts import fill
 from .html import inline
 from .story import STORY
 
-TYPES = {"pdf": "application/pdf",
-         "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-         "html": "text/html", "txt": "text/plain; charset=utf-8"}
+TYPES = {
+    "pdf": "application/pdf",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "html": "text/html",
+    "txt": "text/plain; charset=utf-8",
+}
 
 
 def blocks(text):
@@ -33,7 +36,9 @@ def blocks(text):
             if rest:
                 out.append(("paragraph", rest))
         elif block.startswith("|"):
-            out.append(("table", [[c.strip() for c in line.strip("|").split("|")] for line in block.split("\n")]))
+            out.append(
+                ("table", [[c.strip() for c in line.strip("|").split("|")] for line in block.split("\n")])
+            )
         else:
             out.append(("paragraph", block))
     return out
@@ -45,7 +50,9 @@ def web_page(title, parts, date):
         if kind == "heading":
             body += f"<h{value[0]}>{markup.escape(value[1])}</h{value[0]}>\n"
         elif kind == "table":
-            rows = "".join("<tr>" + "".join(f"<td>{inline(cell)}</td>" for cell in row) + "</tr>\n" for row in value)
+            rows = "".join(
+                "<tr>" + "".join(f"<td>{inline(cell)}</td>" for cell in row) + "</tr>\n" for row in value
+            )
             body += f"<table>{rows}</table>\n"
         elif kind == "paragraph":
             body += "<p>" + inline(value).replace("\n", "<br>\n") + "</p>\n"
@@ -68,9 +75,18 @@ def png(width, height, colour):
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    deflated = b"\x78\x01\x01" + struct.pack("<HH", len(raw), len(raw) ^ 0xFFFF) + raw + struct.pack(">I", zlib.adler32(raw))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-            + chunk(b"IDAT", deflated) + chunk(b"IEND", b""))
+    deflated = (
+        b"\x78\x01\x01"
+        + struct.pack("<HH", len(raw), len(raw) ^ 0xFFFF)
+        + raw
+        + struct.pack(">I", zlib.adler32(raw))
+    )
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", deflated)
+        + chunk(b"IEND", b"")
+    )
 
 
 def build():

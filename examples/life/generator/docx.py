@@ -23,9 +23,13 @@ DOCUMENT_RELS = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 def styles():
     body = '<w:style w:type="paragraph" w:default="1" w:styleId="Normal"><w:name w:val="Normal"/></w:style>'
     for i, size in ((1, 32), (2, 26), (3, 22)):
-        body += (f'<w:style w:type="paragraph" w:styleId="Heading{i}"><w:name w:val="heading {i}"/><w:basedOn w:val="Normal"/><w:pPr><w:outlineLvl w:val="{i - 1}"/></w:pPr>'
-                 f'<w:rPr><w:b/><w:sz w:val="{size}"/></w:rPr></w:style>')
-    return f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<w:styles xmlns:w="{W}">{body}</w:styles>'
+        body += (
+            f'<w:style w:type="paragraph" w:styleId="Heading{i}"><w:name w:val="heading {i}"/><w:basedOn w:val="Normal"/><w:pPr><w:outlineLvl w:val="{i - 1}"/></w:pPr>'
+            f'<w:rPr><w:b/><w:sz w:val="{size}"/></w:rPr></w:style>'
+        )
+    return (
+        f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<w:styles xmlns:w="{W}">{body}</w:styles>'
+    )
 
 
 def run(text, deleted=False):
@@ -37,7 +41,7 @@ def runs(text, date):
     out, at, number = "", 0, 1
     for match in CHANGE.finditer(text):
         if match.start() > at:
-            out += run(text[at:match.start()])
+            out += run(text[at : match.start()])
         mark = MARK.format(date=date)
         if match.group(1) is not None:
             out += f'<w:del w:id="{number}" {mark}>{run(match.group(1), True)}</w:del>'
@@ -53,7 +57,11 @@ def paragraph(text, date, style=None):
 
 
 def table(rows, date):
-    out = '<w:tbl><w:tblPr><w:tblW w:w="0" w:type="auto"/></w:tblPr><w:tblGrid>' + "<w:gridCol/>" * len(rows[0]) + "</w:tblGrid>"
+    out = (
+        '<w:tbl><w:tblPr><w:tblW w:w="0" w:type="auto"/></w:tblPr><w:tblGrid>'
+        + "<w:gridCol/>" * len(rows[0])
+        + "</w:tblGrid>"
+    )
     for row in rows:
         out += "<w:tr>" + "".join(f"<w:tc>{paragraph(cell, date)}</w:tc>" for cell in row) + "</w:tr>"
     return out + "</w:tbl>"
@@ -69,12 +77,20 @@ def render(title, blocks, date):
         elif kind != "page":
             body += "".join(paragraph(line, date) for line in value.split("\n"))
     document = f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<w:document xmlns:w="{W}"><w:body>{body}<w:sectPr/></w:body></w:document>'
-    core = (f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<cp:coreProperties xmlns:cp="http://schemas.openxmlformats.org/package/2006/metadata/core-properties" '
-            f'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:dcterms="http://purl.org/dc/terms/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
-            f'<dc:title>{escape(title)}</dc:title><dc:description>Polymath sample life; everyone in it is invented</dc:description>'
-            f'<dcterms:modified xsi:type="dcterms:W3CDTF">{date}</dcterms:modified></cp:coreProperties>')
-    members = [("[Content_Types].xml", CONTENT_TYPES), ("_rels/.rels", RELS), ("word/document.xml", document),
-               ("word/_rels/document.xml.rels", DOCUMENT_RELS), ("word/styles.xml", styles()), ("docProps/core.xml", core)]
+    core = (
+        f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<cp:coreProperties xmlns:cp="http://schemas.openxmlformats.org/package/2006/metadata/core-properties" '
+        f'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:dcterms="http://purl.org/dc/terms/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+        f"<dc:title>{escape(title)}</dc:title><dc:description>Polymath sample life; everyone in it is invented</dc:description>"
+        f'<dcterms:modified xsi:type="dcterms:W3CDTF">{date}</dcterms:modified></cp:coreProperties>'
+    )
+    members = [
+        ("[Content_Types].xml", CONTENT_TYPES),
+        ("_rels/.rels", RELS),
+        ("word/document.xml", document),
+        ("word/_rels/document.xml.rels", DOCUMENT_RELS),
+        ("word/styles.xml", styles()),
+        ("docProps/core.xml", core),
+    ]
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, text in members:

@@ -6,7 +6,6 @@ would, `|fr` with an unbreakable space, `|en` as 1,465.00; without a mark the va
 
 FACTS = {
     # The flats
-    "old_address": "Walnussweg 12",
     "new_address": "Am Alten Speicher 5",
     "rent_old": 1080.00,
     "rent_cold": 1140.00,
@@ -61,7 +60,7 @@ FACTS |= {f"power_{month.replace('-', '_')}": amount for month, amount in HAVELS
 
 
 def money(value, language):
-    text = f"{value:,.2f}"
+    text = f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
     if language == "en":
         return text
     swap = {"de": {",": ".", ".": ","}, "fr": {",": "\u00a0", ".": ","}}[language]

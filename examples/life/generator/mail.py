@@ -2,10 +2,9 @@
 
 import hashlib
 import textwrap
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from . import html, mime
-from .people import BY_KEY, OWNER
 
 SPLIT = datetime(2026, 6, 1, tzinfo=timezone.utc)  # older mail is in the archive, newer in the inbox
 MBOX, MAILDIR = "mail/archive.mbox", "mail/inbox"
@@ -18,14 +17,14 @@ LIST_FOOTER = "_______________________________________________\nHavelreiher mail
 
 def message_id(letter):
     domain = letter.people("from")[0][1].split("@")[1]
-    digest = hashlib.sha256(letter.key.encode()).hexdigest()[:12]
-    return f"{digest}.{letter.key}@{domain}"
+    digest = hashlib.sha256(letter.key.encode()).hexdigest()
+    return f"{digest[:8]}.{digest[8:24]}@{domain}"
 
 
 def date_header(moment):
     hours = int(moment.utcoffset().total_seconds() // 3600)
     sign = "-" if hours < 0 else "+"
-    return f"{DAYS[moment.weekday()]}, {moment.day} {MONTHS[moment.month - 1]} {moment.year} {moment:%H:%M}:{moment.minute:02} {sign}{abs(hours):02}00"
+    return f"{DAYS[moment.weekday()]}, {moment.day} {MONTHS[moment.month - 1]} {moment.year} {moment:%H:%M:%S} {sign}{abs(hours):02}00"
 
 
 def subject(letter, letters):
@@ -35,9 +34,15 @@ def subject(letter, letters):
         while not root.get("subject"):
             root = letters[root.get("re")]
         base = root.get("subject")
-        text = base if base.lower().startswith(("re:", "aw:")) else f"{'AW' if letter.language == 'de' else 'Re'}: {base}"
+        text = (
+            base
+            if base.lower().startswith(("re:", "aw:"))
+            else f"{'AW' if letter.language == 'de' else 'Re'}: {base}"
+        )
     if letter.get("list") and "[Havelreiher]" not in text:
-        text = text.replace("Re: ", "Re: [Havelreiher] ") if text.startswith("Re: ") else f"[Havelreiher] {text}"
+        text = (
+            text.replace("Re: ", "Re: [Havelreiher] ") if text.startswith("Re: ") else f"[Havelreiher] {text}"
+        )
     return text
 
 
@@ -81,8 +86,22 @@ def plain_text(letter, letters, depth=0):
 def outlook_block(parent, letters):
     to = "; ".join(person.name for person, _ in parent.people("to"))
     when = parent.sent
-    return (f"\n-----Original Message-----\nFrom: {parent.sender.name}\nSent: {when:%A}, {when.day} {when:%B %Y %H:%M}\n"
-            f"To: {to}\nSubject: {subject(parent, letters)}\n\n")
+    return (
+        f"\n-----Original Message-----\nFrom: {parent.sender.name}\nSent: {when:%A}, {when.day} {when:%B %Y %H:%M}\n"
+        f"To: {to}\nSubject: {subject(parent, letters)}\n\n"
+    )
+
+
+def columns(text):
+    """Rows written `| a | b |` as the plain part of a mail shows them: in columns."""
+    out = []
+    for line in text.split("\n"):
+        quote, bar, row = line.partition("| ")
+        if bar and line.endswith("|") and not quote.strip("> "):
+            cells = [cell.strip() for cell in row.strip("|").split("|")]
+            line = quote + "  ".join(f"{cell:<34}" for cell in cells).rstrip()
+        out.append(line)
+    return "\n".join(out)
 
 
 def flowed(text):
@@ -110,19 +129,29 @@ def html_with_picture(markup, letter, files, charset, encoding, label):
 
 
 def body_part(letter, letters, files):
-    text = plain_text(letter, letters)
+    written = plain_text(letter, letters)
     charset, label = letter.get("charset", "utf-8"), letter.get("label") or None
-    encoding = {"8bit": "8bit", "7bit": "7bit", "base64": "base64", "qp": "quoted-printable"}.get(letter.get("cte"))
+    encoding = {"8bit": "8bit", "7bit": "7bit", "base64": "base64", "qp": "quoted-printable"}.get(
+        letter.get("cte")
+    )
     style = letter.get("html")
     if style in ("only", "machine-only"):
-        markup = html.machine(text, letter.sender.name, letter.key) if style == "machine-only" else html.letter(text)
+        markup = (
+            html.machine(written, letter.sender.name, letter.key, letter.language)
+            if style == "machine-only"
+            else html.letter(written)
+        )
         return mime.text_part(markup, "html", charset, encoding or "quoted-printable", label)
-    params = ""
+    text, params = columns(written), ""
     if letter.get("format") == "flowed":
         text, params = flowed(text), "; format=flowed"
     plain = mime.text_part(text, "plain", charset, encoding, label, params)
     if style in ("alt", "machine"):
-        markup = html.machine(text, letter.sender.name, letter.key) if style == "machine" else html.letter(text)
+        markup = (
+            html.machine(written, letter.sender.name, letter.key, letter.language)
+            if style == "machine"
+            else html.letter(written)
+        )
         rich = html_with_picture(markup, letter, files, charset, encoding, label)
         return mime.multipart("alternative", [plain, rich], letter.key)
     return plain
@@ -137,8 +166,11 @@ def attach(letter, letters, files):
             continue
         filename, content_type, data = files[item]
         if content_type.startswith("text/calendar"):
-            headers = [("Content-Type", content_type.encode()), ("Content-Transfer-Encoding", b"base64"),
-                       ("Content-Disposition", f'attachment; filename="{filename}"'.encode())]
+            headers = [
+                ("Content-Type", content_type.encode()),
+                ("Content-Transfer-Encoding", b"base64"),
+                ("Content-Disposition", f'attachment; filename="{filename}"'.encode()),
+            ]
             parts.append((headers, mime.base64_lines(data)))
         else:
             parts.append(mime.attachment(filename, content_type, data, rfc2231="2231" in letter.get("odd")))
@@ -155,7 +187,12 @@ def envelope(letter, letters):
     fields = []
     when = date_header(letter.sent)
     fields.append(("Return-Path", f"<{address}>".encode()))
-    fields.append(("Received", f"from out.{address.split('@')[1]} by mx.calder.example with ESMTPS;\n {when}".encode()))
+    fields.append(
+        (
+            "Received",
+            f"from out.{address.split('@')[1]} by mx.calder.example with ESMTPS;\n {date_header(letter.sent + timedelta(seconds=2))}".encode(),
+        )
+    )
     fields.append(("From", mime.mailbox(name, address, charset, scheme, raw)))
     if letter.get("to-raw"):
         fields.append(("To", letter.get("to-raw").encode()))
@@ -173,8 +210,11 @@ def envelope(letter, letters):
         fields.append(("In-Reply-To", f"<{chain[-1]}>".encode()))
         fields.append(("References", "\n ".join(f"<{entry}>" for entry in chain).encode()))
     if letter.get("list"):
-        fields += [("List-Id", b"Ruderclub Havelreiher <havelreiher.lists.example>"), ("Precedence", b"list"),
-                   ("List-Post", b"<mailto:havelreiher@lists.example>")]
+        fields += [
+            ("List-Id", b"Ruderclub Havelreiher <havelreiher.lists.example>"),
+            ("Precedence", b"list"),
+            ("List-Post", b"<mailto:havelreiher@lists.example>"),
+        ]
     if letter.get("header"):
         extra, _, value = letter.get("header").partition("=")
         fields.append((extra.strip(), value.strip().encode()))
@@ -194,7 +234,10 @@ def mbox_entry(raw, sender, moment):
     """mboxrd: every line that is `From ` behind any number of `>` gets one more."""
     utc = moment.astimezone(timezone.utc)
     stamp = f"{DAYS[utc.weekday()]} {MONTHS[utc.month - 1]} {utc.day:2} {utc:%H:%M:%S} {utc.year}"
-    lines = [b">" + line if line.lstrip(b">").startswith(b"From ") else line for line in raw.rstrip(b"\n").split(b"\n")]
+    lines = [
+        b">" + line if line.lstrip(b">").startswith(b"From ") else line
+        for line in raw.rstrip(b"\n").split(b"\n")
+    ]
     return f"From {sender} {stamp}\n".encode() + b"\n".join(lines) + b"\n\n"
 
 
@@ -223,7 +266,3 @@ def build(letters, files):
             out[path] = raw.replace(b"\n", b"\r\n") if letter.get("crlf") else raw
     out[MBOX] = b"".join(archive)
     return out, place
-
-
-def owner_sent(letter):
-    return letter.sender is OWNER or BY_KEY[letter.sender.key] is OWNER

@@ -85,7 +85,7 @@ def quoted_printable(data):
 
 def base64_lines(data):
     text = base64.b64encode(data).decode()
-    return "\n".join(text[i:i + 76] for i in range(0, len(text), 76)).encode() + b"\n"
+    return "\n".join(text[i : i + 76] for i in range(0, len(text), 76)).encode() + b"\n"
 
 
 def transfer(data, encoding):
@@ -119,7 +119,8 @@ def split_name(filename):
         piece += char
     pieces.append(piece)
     return "".join(
-        f";\n filename*{i}*={chr(117) + chr(116) + 'f-8' + chr(39) * 2 if i == 0 else ''}{p}" for i, p in enumerate(pieces)
+        f";\n filename*{i}*={chr(117) + chr(116) + 'f-8' + chr(39) * 2 if i == 0 else ''}{p}"
+        for i, p in enumerate(pieces)
     )
 
 

@@ -1,19 +1,20 @@
 """Reads the story files: mails written as plain text with a few header lines.
 
-    === key
-    from: person or person/1 (second address)
-    to: person, person
-    date: 2026-03-02 18:44        (local to the sender)
-    subject: words
-    re: key of the mail it answers
-    promise: who > whom | what | due date | exact words
-    ...
+=== key
+from: person or person/1 (second address)
+to: person, person
+date: 2026-03-02 18:44        (local to the sender)
+subject: words
+re: key of the mail it answers
+promise: who > whom | what | due date | exact words
+...
 
-    body, with {{facts}}
+body, with {{facts}}
 """
 
+import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from . import clock
@@ -49,7 +50,8 @@ class Letter:
     @property
     def sent(self):
         """Moment of sending, with the sender's offset."""
-        local = datetime.strptime(self.get("date"), "%Y-%m-%d %H:%M")
+        seconds = int(hashlib.sha256(self.key.encode()).hexdigest()[:4], 16) % 60
+        local = datetime.strptime(f"{self.get('date')}:{seconds:02}", "%Y-%m-%d %H:%M:%S")
         return clock.aware(local, self.get("zone") or self.sender.zone)
 
     @property
@@ -57,7 +59,7 @@ class Letter:
         """The day it was for the owner, in Berlin."""
         utc = self.sent.astimezone(timezone.utc)
         hours = clock.offset_hours(utc.date(), "Europe/Berlin")
-        return (utc + clock.timedelta(hours=hours)).date()
+        return (utc + timedelta(hours=hours)).date()
 
     @property
     def language(self):
@@ -68,7 +70,7 @@ def read_letters():
     """All mails of the story by key, oldest first."""
     letters = []
     for path in sorted((STORY / "mail").glob("*.txt")):
-        for block in fill(path.read_text("utf-8")).split("\n=== ")[0:]:
+        for block in fill(path.read_text("utf-8")).split("\n=== "):
             block = block.removeprefix("=== ")
             if block.strip():
                 letters.append(parse_letter(block, path.name))

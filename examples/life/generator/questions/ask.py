@@ -27,7 +27,13 @@ def first(asked):
 
 
 def report(asked):
-    counts = {name: dict(Counter(values)) for name, values in (
-        ("kind", (q.kind for q in asked)), ("type", (q.type for q in asked)),
-        ("language", (q.language for q in asked)), ("half", (half(q) for q in asked)))}
+    counts = {
+        name: dict(Counter(values))
+        for name, values in (
+            ("kind", (q.kind for q in asked)),
+            ("type", (q.type for q in asked)),
+            ("language", (q.language for q in asked)),
+            ("half", (half(q) for q in asked)),
+        )
+    }
     return [f"{len(asked)} questions"] + [f"  by {name}: {values}" for name, values in counts.items()]

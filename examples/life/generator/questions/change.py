@@ -31,7 +31,7 @@ def money_that_changed(a):
     a.ask("kabelino-now", "How much is our internet per month now?", "update", "number", 42.90,
           a.mail("kabelino-2", "From October your contract K-55210 costs 42.90 a month"), notes="39.90 until September 2026")
     a.ask("budget-now", "What is the final budget for Tidelines?", "update", "number", a.fact("budget_final_usd"),
-          a.mail("grace-budget", "the budget is now $385000, final"), accept=["$385,000"])
+          a.mail("grace-budget", "the budget is now $385,000, final"), accept=["$385,000"])
 
 
 def places_and_times_that_changed(a):
@@ -45,7 +45,7 @@ def places_and_times_that_changed(a):
     a.ask("wedding-where", "Where did Zoe get married?", "update", "text", "the Old Glasshouse", a.mail("zoe-venue", "now it's the Old Glasshouse"),
           accept=["Old Glasshouse"])
     a.ask("key-code-fr", "Quel est le code de la boîte à clés de Ty Kerlann ?", "update", "text", "4087", a.mail("tanguy-code-2", "le code est 4087, et non 4807"), language="fr")
-    a.ask("ferritin-now", "What's my latest ferritin value?", "update", "number", a.fact("ferritin_2"), a.document("laborbefund-2026-06.pdf", "Ferritin"),
+    a.ask("ferritin-now", "What's my latest ferritin value?", "update", "number", a.fact("ferritin_2"), a.document("laborbefund-2026-06.pdf", "41 ng/ml"),
           a.mail("vogt-lab-2", "Ferritin 41 ng/ml"), accept=["41 ng/ml"])
     a.ask("crates-total", "How many crates travel for the loans altogether?", "update", "number", 15, a.mail("daniel-rotterdam", "So that makes fifteen crates"),
           accept=["fifteen"])

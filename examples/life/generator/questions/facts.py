@@ -4,6 +4,7 @@
 def ask(a):
     house(a)
     family_and_trip(a)
+    more_german_and_french(a)
     work(a)
     everyday(a)
     contacts(a)
@@ -12,7 +13,7 @@ def ask(a):
 def house(a):
     a.ask("cellar-number", "Which cellar compartment is ours?", "single-hop", "number", 11,
           a.mail("lease-answer", "es ist allerdings die Nr. 11"), a.document("mietvertrag-am-alten-speicher.pdf", "Kellerraum Nr. 11"))
-    a.ask("deposit-instalments", "Can we pay the security deposit for the flat in parts, and in how many?", "single-hop", "text", "three",
+    a.ask("deposit-instalments", "In how many instalments may we pay the deposit for the flat?", "single-hop", "text", "three",
           a.mail("lease-answer", "ja, drei Raten sind Ihr gutes Recht"), accept=["drei Raten", "3", "three instalments"])
     a.ask("new-deposit", "How big is the security deposit for our current flat?", "single-hop", "number", a.fact("deposit_new"),
           a.document("mietvertrag-am-alten-speicher.pdf", "Die Mieter leisten eine Kaution von 3.420,00 €"))
@@ -23,14 +24,14 @@ def house(a):
     a.ask("notice-period", "What's the notice period if we want to leave the flat?", "single-hop", "text", "three months",
           a.document("mietvertrag-am-alten-speicher.pdf", "mit einer Frist von drei Monaten"), accept=["drei Monaten", "drei Monate", "3 months"])
     a.ask("piano-movers", "How much of the removal bill was for getting the piano across?", "single-hop", "number", 164.00,
-          a.mail("movers-invoice", "Klavier mit Aufzug"))
+          a.mail("movers-invoice", "164,00 €"))
     a.ask("kitchen-second-instalment", "How much was left to pay on the kitchen in the end?", "single-hop", "number", 5068.00,
           a.document("kueche-schlussrechnung.pdf", "To pay 5,068.00 EUR"),
           notes="kitchen price less thirty per cent")
     a.ask("worktop-oil", "What am I supposed to treat the kitchen counter with?", "single-hop", "text", "linseed oil",
           a.document("kueche-schlussrechnung.pdf", "Oil the worktop twice a year with linseed oil"))
     a.ask("boiler-f22", "The heating shows F22, what does that mean?", "single-hop", "text", "too little water",
-          a.document("boiler-page.pdf", "F22"))
+          a.document("boiler-page.pdf", "too little water"))
     a.ask("boiler-pressure", "What pressure should I fill the boiler up to?", "single-hop", "number", 1.5,
           a.document("boiler-page.pdf", "until the needle is back at 1.5 bar"), accept=["1.5 bar"], derived=True)
     a.ask("leak-cause", "What turned out to be the cause of the drip under the sink?", "single-hop", "text", "Dichtung",
@@ -78,7 +79,7 @@ def family_and_trip(a):
     a.ask("arrive-quimper", "At what time were we due in Quimper on the outward journey in July?", "single-hop", "text", "19:51",
           a.document("itinerary-brittany.pdf", "19:51"), accept=["7:51 pm"])
     a.ask("gite-price-fr", "Combien coûtait la location du gîte pour les deux semaines ?", "single-hop", "number", a.fact("gite_total"),
-          a.mail("tanguy-offre", "draps compris"), language="fr", accept=["1 340,00", "1340 €"])
+          a.mail("tanguy-offre", "cela fait 1 340,00 €, draps compris"), language="fr", accept=["1 340,00", "1340 €"])
     a.ask("baker-days-fr", "Quels jours le boulanger passe-t-il devant l'église ?", "single-hop", "list", "mardi, vendredi",
           a.mail("tanguy-code", "le mardi et le vendredi"), items=["mardi", "vendredi"], language="fr")
     a.ask("hat-forgotten", "What did we leave behind in Brittany?", "single-hop", "list", "a red hat and a rowing sock",
@@ -91,6 +92,28 @@ def family_and_trip(a):
     a.ask("apple-kind", "What variety of apple did Ingrid send?", "single-hop", "text", "Boskoop", a.mail("odd-latin-as-utf8", "der Boskoop trägt wie verrückt"))
     a.ask("passport-lotte", "When does Lotte's passport run out?", "single-hop", "text", "14 June 2027",
           a.note("insurance-and-papers.md", "Lotte 14 June 2027"), accept=["2027-06-14", "June 14, 2027"])
+
+
+def more_german_and_french(a):
+    a.ask("katze-vertrag-de", "Steht die Katze im Mietvertrag?", "single-hop", "text", "ja", a.document("mietvertrag-am-alten-speicher.pdf", "Die Haltung einer Katze (Pixel) ist gestattet"),
+          accept=["yes", "gestattet"], language="de", derived=True)
+    a.ask("kautionsrest-de", "Wann wollte Herr Krüger die alte Kaution spätestens zurückzahlen, als wir kündigten?", "single-hop", "text", "im Juni",
+          a.mail("notice-ack", "spätestens im Juni"), accept=["Juni", "June"], language="de")
+    a.ask("winterdienst-de", "Wer macht jetzt den Winterdienst?", "single-hop", "text", "Grünwerk", a.mail("roth-winter", "von der Firma Grünwerk übernommen"),
+          accept=["Firma Grünwerk"], language="de")
+    a.ask("fahrrad-wert-de", "Bis zu welchem Wert sind unsere Fahrräder versichert?", "single-hop", "number", 2000, a.document("police-nordlicht.pdf", "Fahrräder bis 2.000 €"),
+          accept=["2.000", "2.000 €"], language="de", derived=True)
+    a.ask("elternabend-thema-de", "Worum geht es beim Elternabend am 1. Dezember?", "single-hop", "text", "die Empfehlung für die Oberschule",
+          a.mail("elternabend", "Thema: die Empfehlung für die Oberschule"), accept=["Oberschule"], language="de")
+    a.ask("passport-first", "Whose passport in the family runs out first?", "single-hop", "person", "Emil", a.note("insurance-and-papers.md", "Emil 20 May 2027"))
+    a.ask("cle-v2-fr", "Quelle vitrine était livrée sans clé ?", "single-hop", "text", "V2", a.mail("lucas-montage-2", "celle de V2"), language="fr")
+    a.ask("fond-vitrines-fr", "De quoi est fait le fond des vitrines ?", "single-hop", "text", "lin naturel", a.mail("lucas-answers", "Lin naturel"), accept=["lin"], language="fr")
+    a.ask("couleur-chambre-fr", "De quelle couleur Yann repeint-il la petite chambre ?", "single-hop", "text", "jaune",
+          a.mail("odd-digest", "Je repeins la petite chambre, en jaune"), accept=["en jaune", "yellow"], language="fr")
+    a.ask("bateau-fr", "Combien de temps Yann a-t-il peint son bateau ?", "single-hop", "text", "six semaines",
+          a.mail("yann-bateau", "après six semaines de peinture"), accept=["six weeks"], language="fr")
+    a.ask("depart-fr", "Quand quittons-nous Quimper après Noël ?", "single-hop", "text", "1er janvier", a.mail("odd-digest-reply", "jusqu'au 1er janvier au matin"),
+          accept=["2027-01-01", "1 January", "1er janvier au matin"], language="fr")
 
 
 def work(a):
@@ -136,7 +159,7 @@ def everyday(a):
     a.ask("iron-how", "How was I told to take the iron tablets?", "single-hop", "text", "morgens, nicht mit Kaffee",
           a.mail("vogt-lab", "drei Monate lang, morgens, nicht mit Kaffee"), accept=["in the morning", "morgens", "not with coffee"])
     a.ask("vitamin-d", "What was my vitamin D in February?", "single-hop", "number", a.fact("vitamin_d"),
-          a.document("laborbefund-2026-02.pdf", "Vitamin D (25-OH)"), accept=["22 ng/ml"])
+          a.document("laborbefund-2026-02.pdf", "22 ng/ml"), accept=["22 ng/ml"])
     a.ask("clutch-price-de", "Wie hoch war die Rechnung für die Kupplung?", "single-hop", "number", a.fact("garage_2"),
           a.mail("pfeiffer-2", "die Kupplung ist drin, 612,40 €"), language="de")
     a.ask("car-km", "How many kilometres were on the car when the clutch was done?", "single-hop", "number", 131905,

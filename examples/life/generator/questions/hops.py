@@ -27,11 +27,13 @@ def phones(a):
           a.mail("odd-crlf", "Thursday 10 December at 8:40"), "old-phone")
     phone("refund-phone", "What's the phone number of the person who got me the tax refund?", "+49 30 23125 655", a.mail("stein-refund", "Sie bekommen 874 € zurück"), "old-phone")
     phone("regatta-cook-phone", "What's the number of whoever cooked at the regatta?", "+49 171 3920073", a.mail("regatta-cook", "I'll cook"))
-    phone("boat-keeper-phone", "Who looks after Gisela, and what's his phone number?", "+49 171 3920076", a.document("club-boats.docx", "Gisela"), "old-phone")
+    phone("boat-keeper-phone", "What's the phone number of the person who looks after Gisela?", "+49 171 3920076", a.document("club-boats.docx", "Gisela"), "old-phone")
     phone("hotel-phone", "What's the phone number of the place I stayed at in New York?", "+1 212 555 0173", a.note("new-york.md", "The Larkspur"), "old-phone")
     phone("installateur-verwaltung-de", "Welche Nummer hat die Frau, die uns den Installateur geschickt hat?", "+49 30 23125 330",
           a.mail("leak-plumber", "der Installateur (Firma Seidel) kommt"), language="de")
     phone("policy-phone", "Which number do I call about policy NL-HR-447120?", "+49 30 23125 700", a.document("police-nordlicht.pdf", "Police NL-HR-447120"), "old-phone")
+    phone("physics-tom-phone", "What's the mobile number of the Tom who teaches at Lotte's school?", "+49 171 3920070",
+          a.mail("toma-job", "I teach physics at the Weiher school"), notes="Tom Ashworth, not Tom Becker")
 
 
 def people(a):
@@ -40,18 +42,15 @@ def people(a):
           a.card("BDAY:19790728"), accept=["July 28", "1979-07-28", "28.07."], derived=True)
     a.ask("pram-where", "To which address am I bringing the pram?", "multi-hop", "text", "8 venelle du Moulin Gris", a.mail("ines-elise", "I'll clean the pram and bring it after Christmas"),
           a.card("8 venelle du Moulin Gris"), accept=["8 venelle du Moulin Gris, Quimper", "Quimper"])
-    a.ask("physics-tom", "Which of the Toms teaches at Lotte's school, and what's his role in the club?", "multi-hop", "text", "Tom Ashworth, Captain",
-          a.mail("toma-job", "I teach physics at the Weiher school"), a.card("Tom Ashworth"), accept=["Tom Ashworth"], derived=True)
-    a.ask("walter-finch", "What's the name of the engineer who joined us on the site walk and what load did he confirm?", "multi-hop", "text", "Walter Finch, 490 kg/m²",
-          a.event("site-walk", "Walter Finch, our engineer, joins"), a.note("meetings/2026-05-19-site-walk.md", "Walter Finch confirms 490 kg/m²"),
-          accept=["Walter Finch"], derived=True)
+    a.ask("site-walk-load", "What floor load did the engineer confirm who joined us on the site walk?", "multi-hop", "text", "490 kg/m²",
+          a.event("site-walk", "Walter Finch, our engineer, joins"), a.note("meetings/2026-05-19-site-walk.md", "Walter Finch confirms 490 kg/m²"), accept=["490"])
     a.ask("aden-request", "What did Granny ask for in the letter Dad scanned as number seven?", "multi-hop", "text", "reeds for the clarinet",
           a.mail("roy-letters", "Do send reeds for the clarinet"), a.note("gifts.md", "archival folders for the Aden letters"), accept=["clarinet reeds", "reeds"])
     a.ask("december-book", "Which book do we discuss on 16 December?", "multi-hop", "text", "Instructions for Fog", a.note("books.md", "Instructions for Fog"), a.event("book-dec"))
     a.ask("unicycle-day", "What did Ingrid give Lotte on the day Dad was operated?", "multi-hop", "text", "a unicycle with a friend",
           a.note("daily/2026-02-12.md", "is a unicycle with a friend"), a.mail("helen-hip-done", "It went beautifully"), accept=["two unicycles", "unicycle", "unicycles"])
-    a.ask("flight-home-wedding", "Whose wedding did I fly home from on 6 September, and what was I wearing?", "multi-hop", "text", "Zoe's, the green dress",
-          a.event("flight-home"), a.note("reading-wedding.md", "Dress: the green one"), accept=["the green one", "green dress"], derived=True)
+    a.ask("wedding-dress", "What did I wear to the wedding I flew home from on 6 September?", "multi-hop", "text", "the green dress",
+          a.event("flight-home"), a.note("reading-wedding.md", "Dress: the green one"), accept=["the green one", "green"])
 
 
 def plans(a):
@@ -61,33 +60,30 @@ def plans(a):
           a.mail("app-3", "Bitte holen Sie Ihr Kind bis 13:30 Uhr ab"), a.event("smoke-detectors"), accept=["13:30 Uhr", "1:30 pm"])
     a.ask("course-guests", "Who will be staying with us while I'm at the bread course?", "multi-hop", "list", "Zoe and Ravi",
           a.mail("zoe-visit", "We could come from Friday 15 January"), a.event("bread-course"), a.event("zoe-visit"), items=["Zoe", "Ravi"])
-    a.ask("board-salt", "Could I make the club board in December, or am I travelling that day?", "multi-hop", "text", "Salt Roads pitch in Salzburg",
-          a.event("club-board"), a.mail("tom-salt", "Thursday 3 December, 14:00, their place"), accept=["Salzburg", "travelling", "pitch"], derived=True)
-    a.ask("train-salzburg", "When does our train to Salzburg leave, and how many seats did I say I'd book?", "multi-hop", "text", "6:28, three seats",
-          a.event("salt-train"), a.mail("salt-reply", "I'll book the trains on Friday, three seats"), accept=["06:28", "6:28"], derived=True)
-    a.ask("tuv-morning", "Which morning is the car inspected, and until when must it be at the garage?", "multi-hop", "text", "25 November, 7:30",
-          a.mail("pfeiffer-tuv-reply", "Auto bitte bis 7:30 Uhr bringen"), a.event("tuv"), accept=["7:30", "07:30"], derived=True)
-    a.ask("geminids", "Is there a night for shooting stars between the club dinner and book circle in December?", "multi-hop", "text", "night from 13 to 14 December",
-          a.document("saved-perseids.html", "night from 13 to 14 December"), a.event("book-dec"), accept=["Geminids", "13 December"])
+    a.ask("board-salt", "What keeps me from going to the club board in December?", "multi-hop", "text", "Salt Roads pitch",
+          a.event("club-board"), a.event("salt-pitch"), a.mail("tom-salt", "Thursday 3 December, 14:00, their place"), accept=["the pitch in Salzburg", "Salzburg", "Salt Roads"])
+    a.ask("train-salzburg", "How many seats did I say I'd book for the 6:28 on pitch day?", "multi-hop", "number", 3,
+          a.event("salt-train"), a.mail("salt-reply", "I'll book the trains on Friday, three seats"), accept=["three"])
+    a.ask("tuv-morning", "How early does the car have to be at the garage on inspection day?", "multi-hop", "text", "7:30",
+          a.mail("pfeiffer-tuv-reply", "Auto bitte bis 7:30 Uhr bringen"), a.event("tuv"), accept=["07:30", "7:30 Uhr"])
+    a.ask("geminids", "Which shower of shooting stars falls between the club dinner and book circle in December?", "multi-hop", "text", "Geminids",
+          a.document("saved-perseids.html", "night from 13 to 14 December"), a.event("book-dec"))
     a.ask("swap-days", "How many days were there between getting the keys and moving in?", "multi-hop", "number", (date(2026, 3, 21) - date(2026, 3, 13)).days,
           a.mail("lease", "Freitag, den 13. März"), a.event("move"), derived=True)
 
 
 def papers(a):
     a.ask("ferritin-rise", "By how much did my ferritin rise between the two blood tests?", "multi-hop", "number", a.fact("ferritin_2") - a.fact("ferritin_1"),
-          a.document("laborbefund-2026-02.pdf", "Ferritin"), a.mail("vogt-lab-2", "Ferritin 41 ng/ml"), derived=True)
+          a.document("laborbefund-2026-02.pdf", "18 ng/ml"), a.mail("vogt-lab-2", "Ferritin 41 ng/ml"), derived=True)
     a.ask("volga-case", "In which case hangs the map that Oleg let us use?", "multi-hop", "text", "V3", a.mail("plan-sent", "V3"),
           a.note("tidelines.md", "Volga River Archive, sheet 31"))
-    a.ask("train-new-and-old", "What departure did the itinerary show before the railway changed it, and what was it after?", "multi-hop", "text", "06:04, then 05:42",
-          a.document("itinerary-brittany.pdf", "06:04"), a.mail("trip-change", "22 minutes earlier than planned"), accept=["05:42", "5:42"], derived=True)
-    a.ask("stone-warranty-until", "Until when is my baking stone under warranty?", "multi-hop", "date", date(2028, 12, 3),
-          a.document("oven-b40-manual.pdf", "three years from the date of the invoice"), a.mail("shop-oven", "Garantie: drei Jahre ab Rechnungsdatum"),
-          notes="ordered on 3 December 2025")
-    a.ask("rent-lift", "Which item pushes our service charges up for the lift, and to how much?", "multi-hop", "number", 31.00,
+    a.ask("train-original", "What was the original departure of the train that then left Berlin at 5:42?", "multi-hop", "text", "06:04",
+          a.document("itinerary-brittany.pdf", "06:04"), a.mail("trip-change", "22 minutes earlier than planned"), accept=["6:04"])
+    a.ask("stone-warranty-until", "Until when is my baking stone under warranty?", "multi-hop", "date", a.day("shop-oven").replace(year=a.day("shop-oven").year + 3),
+          a.document("oven-b40-manual.pdf", "three years from the date of the invoice"), a.mail("shop-oven", "Garantie: drei Jahre ab Rechnungsdatum"))
+    a.ask("rent-lift", "What will the lift cost us each month from January?", "multi-hop", "number", 31.00,
           a.mail("rent-2027", "Die Aufstellung liegt bei"), a.document("nebenkosten-2027.docx", "31,00 €"), accept=["31,00 €"])
     a.ask("power-meter", "How many kilowatt hours did we use in the new flat from moving in until the first of October?", "multi-hop", "number", 12204 - a.fact("meter_new"),
           a.mail("meter", "10877 kWh"), a.note("zählerstände.txt", "Strom 12.204"), derived=True)
     a.ask("hort-winter", "Is after-school care open when we leave for Quimper?", "multi-hop", "text", "no", a.document("hort-brief.docx", "Mittwoch, 23. Dezember 2026 bis Freitag, 1. Januar 2027"),
           a.event("quimper"), accept=["closed", "Winterpause"], derived=True)
-    a.ask("passports-trip", "Whose passport in the family runs out first, and is it after the Christmas trip?", "multi-hop", "person", "Emil",
-          a.note("insurance-and-papers.md", "Emil 20 May 2027"), a.event("quimper"))

@@ -13,7 +13,17 @@ from ..calendar import expand
 from ..events import BY_EVENT, EVENTS
 from ..facts import FACTS, money, short
 
-KINDS = ["single-hop", "multi-hop", "temporal", "counting", "update", "false-premise", "unanswerable", "contact", "calendar"]
+KINDS = [
+    "single-hop",
+    "multi-hop",
+    "temporal",
+    "counting",
+    "update",
+    "false-premise",
+    "unanswerable",
+    "contact",
+    "calendar",
+]
 TYPES = ["text", "date", "number", "person", "list", "none"]
 GERMAN_MONTHS = "Januar Februar März April Mai Juni Juli August September Oktober November Dezember".split()
 FRENCH_MONTHS = "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()
@@ -43,7 +53,11 @@ class Asker:
 
     # Evidence
     def mail(self, key, words):
-        return {"path": self.life.places[key], "contains": words, "message_id": mail.message_id(self.letters[key])}
+        return {
+            "path": self.life.places[key],
+            "contains": words,
+            "message_id": mail.message_id(self.letters[key]),
+        }
 
     def file(self, path, words):
         return {"path": path, "contains": words}
@@ -59,7 +73,11 @@ class Asker:
 
     def event(self, key, words=None):
         event = BY_EVENT[key]
-        return {"path": f"calendar/{event.calendar}.ics", "contains": words or event.summary, "uid": event.uid}
+        return {
+            "path": f"calendar/{event.calendar}.ics",
+            "contains": words or event.summary,
+            "uid": event.uid,
+        }
 
     # The model
     def day(self, key):
@@ -84,12 +102,20 @@ class Asker:
 
     def agenda(self, day):
         """[(start, event)] of everything that begins on a day, timed first in order of the clock."""
-        found = [(start, event) for event in EVENTS for start in expand(event)
-                 if (start.date() if isinstance(start, datetime) else start) == day]
+        found = [
+            (start, event)
+            for event in EVENTS
+            for start in expand(event)
+            if (start.date() if isinstance(start, datetime) else start) == day
+        ]
         return sorted(found, key=lambda pair: (not isinstance(pair[0], datetime), str(pair[0])))
 
     def letters_from(self, person):
-        return [letter for letter in self.letters.values() if letter.sender.key == person and "X-Spam-Flag" not in letter.get("header")]
+        return [
+            letter
+            for letter in self.letters.values()
+            if letter.sender.key == person and "X-Spam-Flag" not in letter.get("header")
+        ]
 
     # Asking
     def ask(self, id, question, kind, type, answer, *evidence, **more):
@@ -101,7 +127,10 @@ class Asker:
             accept, answer = date_forms(answer) + accept, answer.isoformat()[:10]
             more.setdefault("derived", True)
         elif isinstance(answer, (int, float)):
-            accept, answer = number_forms(answer) + accept, short(float(answer)) if isinstance(answer, float) else str(answer)
+            accept, answer = (
+                number_forms(answer) + accept,
+                short(float(answer)) if isinstance(answer, float) else str(answer),
+            )
         self.asked.append(Question(id, question, kind, type, answer, list(evidence), accept, **more))
 
     def fact(self, name):
@@ -110,8 +139,15 @@ class Asker:
 
 def date_forms(day):
     month, name = day.month - 1, f"{day:%B}"
-    forms = [f"{day.day} {name} {day.year}", f"{name} {day.day}, {day.year}", f"{day.day} {name}", f"{name} {day.day}",
-             f"{day:%d.%m.%Y}", f"{day.day}. {GERMAN_MONTHS[month]}", f"{day.day} {FRENCH_MONTHS[month]}"]
+    forms = [
+        f"{day.day} {name} {day.year}",
+        f"{name} {day.day}, {day.year}",
+        f"{day.day} {name}",
+        f"{name} {day.day}",
+        f"{day:%d.%m.%Y}",
+        f"{day.day}. {GERMAN_MONTHS[month]}",
+        f"{day.day} {FRENCH_MONTHS[month]}",
+    ]
     return forms
 
 
@@ -124,12 +160,18 @@ def number_forms(value):
 def verify(life, questions):
     wrong, ids = [], set()
     for q in questions:
+
         def fail(why, q=q):
             wrong.append(f"question {q.id}: {why}")
+
         if q.id in ids:
             fail("id used twice")
         ids.add(q.id)
-        if q.kind not in KINDS or q.type not in TYPES or (q.kind in ("false-premise", "unanswerable")) != (q.type == "none"):
+        if (
+            q.kind not in KINDS
+            or q.type not in TYPES
+            or (q.kind in ("false-premise", "unanswerable")) != (q.type == "none")
+        ):
             fail(f"kind {q.kind} and type {q.type} do not go together")
         if q.type == "list" and not q.items:
             fail("a list without items")
@@ -161,7 +203,9 @@ def proven(life, proof):
     """The text around the proving words, or None. Notes in the proof which attachment has them."""
     if proof["path"] not in life.data:
         return None
-    parts = life.message_parts(proof["message_id"]) if "message_id" in proof else [("", life.text(proof["path"]))]
+    parts = (
+        life.message_parts(proof["message_id"]) if "message_id" in proof else [("", life.text(proof["path"]))]
+    )
     for name, text in parts:
         if checks.squeeze(proof["contains"]) in text:
             if name:
@@ -171,8 +215,15 @@ def proven(life, proof):
 
 
 def as_json(question):
-    fields = {"id": question.id, "question": question.question, "language": question.language, "kind": question.kind,
-              "type": question.type, "answer": question.answer, "accept": question.accept}
+    fields = {
+        "id": question.id,
+        "question": question.question,
+        "language": question.language,
+        "kind": question.kind,
+        "type": question.type,
+        "answer": question.answer,
+        "accept": question.accept,
+    }
     if question.items:
         fields["items"] = question.items
     fields |= {"evidence": question.evidence, "now": question.now}
