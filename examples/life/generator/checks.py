@@ -49,6 +49,9 @@ class Life:
     def __post_init__(self):
         self.cache = {}
 
+    def letter(self, wanted):
+        return next(letter for letter in self.letters.values() if message_id(letter) == wanted)
+
     def message_parts(self, message_id):
         """[(attachment name or "", text)]: the message's own words first."""
         key = f"<{message_id}>"

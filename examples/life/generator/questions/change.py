@@ -39,10 +39,10 @@ def places_and_times_that_changed(a):
           a.card("+33-6-39-98-04-71"), accept=["+33-6-39-98-04-71"], notes="the old one ended in 01 15")
     a.ask("home-address", "What's our address?", "update", "text", "Am Alten Speicher 5", a.mail("address-note", "Am Alten Speicher 5 (second floor"),
           a.card("Am Alten Speicher 5"), accept=["Am Alten Speicher 5, 10001 Berlin"])
-    a.ask("standup-time", "When does the stand-up start?", "update", "text", "10:00", a.mail("nadia-standup", "starts at 10:00 instead of 9:30"),
+    a.ask("standup-time", "When does the stand-up start?", "update", "text", "10:00", a.mail("nadia-standup", "starts at 10:00 instead of 9:30"), a.event("standup"),
           accept=["10 am", "10"])
     a.ask("opening-date", "When did Tidelines open?", "update", "date", date(2026, 10, 15), a.mail("grace-shift", "on Thursday, October 15"), a.event("opening"))
-    a.ask("wedding-where", "Where did Zoe get married?", "update", "text", "the Old Glasshouse", a.mail("zoe-venue", "now it's the Old Glasshouse"),
+    a.ask("wedding-where", "Where did Zoe get married?", "update", "text", "the Old Glasshouse", a.mail("zoe-venue", "now it's the Old Glasshouse"), a.event("wedding", "The Old Glasshouse, near Bath"),
           accept=["Old Glasshouse"])
     a.ask("key-code-fr", "Quel est le code de la boîte à clés de Ty Kerlann ?", "update", "text", "4087", a.mail("tanguy-code-2", "le code est 4087, et non 4807"), language="fr")
     a.ask("ferritin-now", "What's my latest ferritin value?", "update", "number", a.fact("ferritin_2"), a.document("laborbefund-2026-06.pdf", "41 ng/ml"),
@@ -50,18 +50,18 @@ def places_and_times_that_changed(a):
     a.ask("crates-total", "How many crates travel for the loans altogether?", "update", "number", 15, a.mail("daniel-rotterdam", "So that makes fifteen crates"),
           accept=["fifteen"])
     a.ask("regatta-day", "When was the summer regatta?", "update", "date", date(2026, 6, 13) + timedelta(7), a.mail("regatta-shift", "So we row a week later"),
-          a.mail("regatta-date", "Saturday 13 June"))
+          a.mail("regatta-date", "Saturday 13 June"), need="all", also=[a.event("regatta")])
     a.ask("dinner-day", "What date is the club dinner?", "update", "date", date(2026, 12, 12) - timedelta(1), a.mail("dinner-moved", "We eat one day earlier"),
-          a.mail("dinner", "Saturday 12 December"), notes="the calendar still has the 12th")
-    a.ask("einschulung-time-de", "Um wie viel Uhr begann Emils Einschulung?", "update", "text", "11 Uhr", a.mail("einschulung-2", "jetzt erst um 11 Uhr dran"),
+          a.mail("dinner", "Saturday 12 December"), need="all", notes="the calendar still has the 12th")
+    a.ask("einschulung-time-de", "Um wie viel Uhr begann Emils Einschulung?", "update", "text", "11 Uhr", a.mail("einschulung-2", "jetzt erst um 11 Uhr dran"), a.event("school-start"),
           accept=["11:00", "11"], language="de")
-    a.ask("training-day", "Which evening is winter training?", "update", "text", "Tuesday", a.mail("winter-times-2", "Fine. Tuesdays 19:00"), accept=["Tuesdays", "Tuesdays 19:00"])
+    a.ask("training-day", "Which evening is winter training?", "update", "text", "Tuesday", a.mail("winter-times-2", "Fine. Tuesdays 19:00"), a.event("rowing-ergo"), accept=["Tuesdays", "Tuesdays 19:00"])
     a.ask("jonas-where", "Where does Jonas work now?", "update", "text", "Atelier Nord", a.mail("jonas-leaving", "Atelier Nord have asked me to run their graphics team"), a.card("Atelier Nord"))
     a.ask("jonas-mail", "Which e-mail address should I use for Jonas?", "update", "text", "jonas.keller@atelier-nord.example",
           a.mail("jonas-new", "this is the address that works now"), a.card("jonas.keller@atelier-nord.example"))
     a.ask("bread-minutes", "How long do I bake the house loaf in the new oven?", "update", "number", 42, a.note("recipes/house-bread.md", "42 minutes"), accept=["42 minutes"])
-    a.ask("pixel-weight", "What does the cat weigh?", "update", "number", 5.8, a.mail("tierney-diet", "5.8 kg. We need to talk"), accept=["5.8 kg"])
-    a.ask("piano-time", "When does Lotte have piano nowadays?", "update", "text", "Wednesdays at 16:30", a.mail("aurel-move", "I can offer Wednesdays at 16:30"),
+    a.ask("pixel-weight", "What does the cat weigh?", "update", "number", "5.8", a.mail("tierney-diet", "5.8 kg. We need to talk"), a.note("cat.md", "5.8 (Oct 2026)"), accept=["5.8 kg"])
+    a.ask("piano-time", "When does Lotte have piano nowadays?", "update", "text", "Wednesdays at 16:30", a.mail("aurel-move", "I can offer Wednesdays at 16:30"), a.event("piano"),
           accept=["Wednesday 16:30", "Wednesdays 16:30", "Wednesday"])
     a.ask("conservator", "Who ended up being the conservator for the crates?", "update", "person", "Dr. Amari",
           a.mail("odd-outlook", "the conservator is Dr. Amari after all"), accept=["Amari"])

@@ -11,18 +11,18 @@ def ask(a):
 
 
 def house(a):
-    a.ask("cellar-number", "Which cellar compartment is ours?", "single-hop", "number", 11,
-          a.mail("lease-answer", "es ist allerdings die Nr. 11"), a.document("mietvertrag-am-alten-speicher.pdf", "Kellerraum Nr. 11"))
+    a.ask("cellar-number", "Welcher Kellerraum gehört zu unserer Wohnung?", "single-hop", "number", 11,
+          a.mail("lease-answer", "es ist allerdings die Nr. 11"), a.document("mietvertrag-am-alten-speicher.pdf", "Kellerraum Nr. 11"), language="de")
     a.ask("deposit-instalments", "In how many instalments may we pay the deposit for the flat?", "single-hop", "text", "three",
           a.mail("lease-answer", "ja, drei Raten sind Ihr gutes Recht"), accept=["drei Raten", "3", "three instalments"])
     a.ask("new-deposit", "How big is the security deposit for our current flat?", "single-hop", "number", a.fact("deposit_new"),
           a.document("mietvertrag-am-alten-speicher.pdf", "Die Mieter leisten eine Kaution von 3.420,00 €"))
-    a.ask("flat-size", "How many square metres is the flat according to the lease?", "single-hop", "number", 104,
-          a.document("mietvertrag-am-alten-speicher.pdf", "Wohnfläche von 104 Quadratmetern"))
+    a.ask("flat-size", "Wie viele Quadratmeter hat die Wohnung laut Mietvertrag?", "single-hop", "number", 104,
+          a.document("mietvertrag-am-alten-speicher.pdf", "Wohnfläche von 104 Quadratmetern"), language="de")
     a.ask("music-hours", "Until what time may Felix play the cello on a weekday under our rental contract?", "single-hop", "text", "20:00",
           a.document("mietvertrag-am-alten-speicher.pdf", "bis 20 Uhr gespielt werden"), accept=["20 Uhr", "8 pm", "8 p.m."])
-    a.ask("notice-period", "What's the notice period if we want to leave the flat?", "single-hop", "text", "three months",
-          a.document("mietvertrag-am-alten-speicher.pdf", "mit einer Frist von drei Monaten"), accept=["drei Monaten", "drei Monate", "3 months"])
+    a.ask("notice-period", "Mit welcher Frist können wir die Wohnung kündigen?", "single-hop", "text", "drei Monate",
+          a.document("mietvertrag-am-alten-speicher.pdf", "mit einer Frist von drei Monaten"), accept=["drei Monaten", "three months", "3 Monate", "3 months"], language="de")
     a.ask("piano-movers", "How much of the removal bill was for getting the piano across?", "single-hop", "number", 164.00,
           a.mail("movers-invoice", "164,00 €"))
     a.ask("kitchen-second-instalment", "How much was left to pay on the kitchen in the end?", "single-hop", "number", 5068.00,
@@ -32,7 +32,7 @@ def house(a):
           a.document("kueche-schlussrechnung.pdf", "Oil the worktop twice a year with linseed oil"))
     a.ask("boiler-f22", "The heating shows F22, what does that mean?", "single-hop", "text", "too little water",
           a.document("boiler-page.pdf", "too little water"))
-    a.ask("boiler-pressure", "What pressure should I fill the boiler up to?", "single-hop", "number", 1.5,
+    a.ask("boiler-pressure", "What pressure should I fill the boiler up to?", "single-hop", "number", "1.5",
           a.document("boiler-page.pdf", "until the needle is back at 1.5 bar"), accept=["1.5 bar"], derived=True)
     a.ask("leak-cause", "What turned out to be the cause of the drip under the sink?", "single-hop", "text", "Dichtung",
           a.mail("leak-done", "Es war die Dichtung"), accept=["the seal", "seal", "washer", "gasket"])
@@ -57,9 +57,9 @@ def family_and_trip(a):
           a.mail("roy-letters", "It was the Caledon Star, not the Castle"))
     a.ask("proposal-where", "Where did Ravi pop the question?", "single-hop", "text", "on a bus",
           a.mail("zoe-wedding", "Ravi proposed!!! On a bus!!!"), accept=["bus"])
-    a.ask("ingrid-dog-name", "What's Felix's mother's dog called?", "single-hop", "text", "Käpt'n",
-          a.mail("ingrid-hund", "Er heißt Käpt'n"))
-    a.ask("goose-weight", "How heavy is the Christmas bird Ingrid ordered?", "single-hop", "number", 2.5,
+    a.ask("ingrid-dog-name", "Wie heißt Ingrids Hund?", "single-hop", "text", "Käpt'n",
+          a.mail("ingrid-hund", "Er heißt Käpt'n"), language="de")
+    a.ask("goose-weight", "How heavy is the Christmas bird Ingrid ordered?", "single-hop", "number", "2.5",
           a.mail("ingrid-weihnachten", "zweieinhalb Kilo"), accept=["zweieinhalb Kilo", "2,5"], derived=True)
     a.ask("who-dropped-phone", "Who was holding Elise's mobile when it went into the river?", "single-hop", "person", "Yann",
           a.mail("elise-number", "Yann was holding it"), accept=["Yann Le Goff"])
@@ -82,9 +82,8 @@ def family_and_trip(a):
           a.mail("tanguy-offre", "cela fait 1 340,00 €, draps compris"), language="fr", accept=["1 340,00", "1340 €"])
     a.ask("baker-days-fr", "Quels jours le boulanger passe-t-il devant l'église ?", "single-hop", "list", "mardi, vendredi",
           a.mail("tanguy-code", "le mardi et le vendredi"), items=["mardi", "vendredi"], language="fr")
-    a.ask("hat-forgotten", "What did we leave behind in Brittany?", "single-hop", "list", "a red hat and a rowing sock",
-          a.mail("yann-marche", "un bob rouge (Emil ?) et une seule chaussette de rameuse"), items=["bob rouge", "chaussette"],
-          accept=["red hat", "red sun hat", "sock"])
+    a.ask("hat-forgotten", "Qu'avons-nous oublié en Bretagne ?", "single-hop", "list", "un bob rouge et une chaussette",
+          a.mail("yann-marche", "un bob rouge (Emil ?) et une seule chaussette de rameuse"), items=["bob rouge", "chaussette"], language="fr")
     a.ask("train-christmas-fr", "À quelle heure arrive notre train à Quimper le 27 décembre ?", "single-hop", "text", "18 h 24",
           a.mail("odd-digest-reply", "Oui, 18 h 24"), accept=["18:24", "18h24"], language="fr")
     a.ask("apple-jars-de", "Wie viele Gläser Apfelmus sind aus Ingrids Äpfeln geworden?", "single-hop", "number", 17,
@@ -156,8 +155,8 @@ def work(a):
 
 
 def everyday(a):
-    a.ask("iron-how", "How was I told to take the iron tablets?", "single-hop", "text", "morgens, nicht mit Kaffee",
-          a.mail("vogt-lab", "drei Monate lang, morgens, nicht mit Kaffee"), accept=["in the morning", "morgens", "not with coffee"])
+    a.ask("iron-how", "Wie soll ich das Eisen einnehmen?", "single-hop", "text", "morgens, nicht mit Kaffee",
+          a.mail("vogt-lab", "drei Monate lang, morgens, nicht mit Kaffee"), accept=["in the morning", "morgens", "not with coffee"], language="de")
     a.ask("vitamin-d", "What was my vitamin D in February?", "single-hop", "number", a.fact("vitamin_d"),
           a.document("laborbefund-2026-02.pdf", "22 ng/ml"), accept=["22 ng/ml"])
     a.ask("clutch-price-de", "Wie hoch war die Rechnung für die Kupplung?", "single-hop", "number", a.fact("garage_2"),
@@ -170,12 +169,12 @@ def everyday(a):
           a.mail("tierney-chip", "Chip number"), accept=["276099900014471"])
     a.ask("cat-food", "How much is Pixel allowed to eat a day?", "single-hop", "text", "60 grams",
           a.mail("tierney-diet", "60 grams of the dry food a day"), accept=["60 g"])
-    a.ask("claim-paid", "How much did the insurance pay for the swollen cupboard?", "single-hop", "number", 310.00,
-          a.mail("nordlicht-paid", "wir erstatten Ihnen für den Schaden 310,00 €"))
+    a.ask("claim-paid", "Wie viel hat die Versicherung für den aufgequollenen Schrank gezahlt?", "single-hop", "number", 310.00,
+          a.mail("nordlicht-paid", "wir erstatten Ihnen für den Schaden 310,00 €"), language="de")
     a.ask("boats-insured", "Does our contents insurance cover boats?", "single-hop", "text", "no",
           a.document("police-nordlicht.pdf", "Nicht mitversichert: Boote"), accept=["nein", "not covered", "Nicht mitversichert"])
-    a.ask("tax-refund", "How much tax do we get back for 2025?", "single-hop", "number", 874,
-          a.mail("stein-refund", "Sie bekommen 874 € zurück"))
+    a.ask("tax-refund", "Wie viel Steuer bekommen wir für 2025 zurück?", "single-hop", "number", 874,
+          a.mail("stein-refund", "Sie bekommen 874 € zurück"), language="de")
     a.ask("starter-name", "What is my sourdough called?", "single-hop", "text", "Gundula", a.mail("leni-starter", "the starter is called Gundula"))
     a.ask("bread-salt", "How much salt goes into the house loaf?", "single-hop", "text", "13 g", a.note("recipes/house-bread.md", "13 g salt"), accept=["13 grams"])
     a.ask("crackers-oven", "How long do the rye crackers bake?", "single-hop", "text", "38 minutes",

@@ -29,6 +29,20 @@ GERMAN_MONTHS = "Januar Februar März April Mai Juni Juli August September Oktob
 FRENCH_MONTHS = "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()
 
 
+OTHER_LANGUAGES = {
+    "documents/mietvertrag-am-alten-speicher.pdf": "de",
+    "documents/laborbefund-2026-02.pdf": "de",
+    "documents/laborbefund-2026-06.pdf": "de",
+    "documents/police-nordlicht.pdf": "de",
+    "documents/kuendigung-walnussweg.docx": "de",
+    "documents/hort-brief.docx": "de",
+    "documents/nebenkosten-2027.docx": "de",
+    "notes/zählerstände.txt": "de",
+    "notes/recipes/apple-sauce.md": "de",
+    "notes/recipes/galettes.md": "fr",
+}
+
+
 @dataclass
 class Question:
     id: str
@@ -42,6 +56,8 @@ class Question:
     language: str = "en"
     now: str = clock.NOW
     notes: str = ""
+    also: list = field(default_factory=list)  # passages that would answer alone
+    spoken: list = field(default_factory=list)  # languages of the evidence
     derived: bool = False  # worked out: the answer's words need not stand in a source
 
 
@@ -119,6 +135,8 @@ class Asker:
 
     # Asking
     def ask(self, id, question, kind, type, answer, *evidence, **more):
+        """Evidence beyond the first is an alternative (`also`) where one source is enough for the kind,
+        unless `need="all"`; elsewhere all of it is needed."""
         accept = list(more.pop("accept", []))
         if type == "none":
             more.setdefault("derived", True)
@@ -127,11 +145,11 @@ class Asker:
             accept, answer = date_forms(answer) + accept, answer.isoformat()[:10]
             more.setdefault("derived", True)
         elif isinstance(answer, (int, float)):
-            accept, answer = (
-                number_forms(answer) + accept,
-                short(float(answer)) if isinstance(answer, float) else str(answer),
-            )
-        self.asked.append(Question(id, question, kind, type, answer, list(evidence), accept, **more))
+            accept, answer = number_forms(answer) + accept, short(answer)
+        evidence = list(evidence)
+        if kind in ("single-hop", "contact", "update") and more.pop("need", "one") == "one":
+            more["also"], evidence = evidence[1:] + list(more.get("also", [])), evidence[:1]
+        self.asked.append(Question(id, question, kind, type, answer, evidence, accept, **more))
 
     def fact(self, name):
         return FACTS[name]
@@ -160,6 +178,7 @@ def number_forms(value):
 def verify(life, questions):
     wrong, ids = [], set()
     for q in questions:
+        q.spoken = [language_of(life, proof) for proof in q.evidence + q.also] or [q.language]
 
         def fail(why, q=q):
             wrong.append(f"question {q.id}: {why}")
@@ -176,7 +195,7 @@ def verify(life, questions):
         if q.type == "list" and not q.items:
             fail("a list without items")
         texts = []
-        for proof in q.evidence:
+        for proof in q.evidence + q.also:
             text = proven(life, proof)
             if text is None:
                 fail(f"{proof['path']} does not say {proof['contains']!r}")
@@ -193,6 +212,13 @@ def verify(life, questions):
                     fail(f"the answer {item!r} stands in no evidence")
     if wrong:
         raise SystemExit("questions that do not hold:\n" + "\n".join(wrong))
+
+
+def language_of(life, proof):
+    """The language a proof is written in; calendars and cards are hers, so English."""
+    if "message_id" in proof:
+        return life.letter(proof["message_id"]).language
+    return OTHER_LANGUAGES.get(proof["path"], "en")
 
 
 def kind_of(proof):
@@ -226,7 +252,12 @@ def as_json(question):
     }
     if question.items:
         fields["items"] = question.items
-    fields |= {"evidence": question.evidence, "now": question.now}
+    fields["evidence"] = question.evidence
+    if question.also:
+        fields["also"] = question.also
+    if all(question.language != language for language in question.spoken):
+        fields["cross_language"] = True
+    fields["now"] = question.now
     if question.notes:
         fields["notes"] = question.notes
     return json.dumps(fields, ensure_ascii=False)

@@ -15,36 +15,36 @@ def ask(a):
 
 def house_and_family(a):
     a.ask("moving-day", "On what date did the removal men come?", "temporal", "date", a.later(date(2026, 3, 14), 7),
-          a.mail("movers-ok", "eine Woche später geht"), a.mail("movers-quote", "Samstag 14. März"))
+          a.mail("movers-ok", "eine Woche später geht"), a.mail("movers-quote", "Samstag 14. März"), also=[a.event("move"), a.note("daily/2026-03-21.md", "movers at eight sharp")])
     a.ask("movers-look", "When did the removal firm come to look at our things?", "temporal", "date", a.later(a.day("movers-quote"), -1),
           a.mail("movers-quote", "nach der Besichtigung von gestern"))
     a.ask("lease-deadline", "By when did the signed lease have to be back?", "temporal", "date", a.after("lease", "tuesday"),
           a.mail("lease", "bis kommenden Dienstag"))
     a.ask("handover-day", "What day did we hand back the flat in Walnussweg?", "temporal", "date", a.later(date(2026, 3, 31), -1),
-          a.mail("handover-moved", "Können wir die Übergabe einen Tag früher machen"), a.mail("handover-ok", "dann Montag um 17 Uhr"))
+          a.mail("handover-moved", "Können wir die Übergabe einen Tag früher machen"), a.mail("handover-ok", "dann Montag um 17 Uhr"), also=[a.event("handover")])
     a.ask("kitchen-day", "When did the kitchen actually arrive?", "temporal", "date", a.later(a.day("kitchen-late"), 14),
-          a.mail("kitchen-late", "I come in exactly two weeks"))
+          a.mail("kitchen-late", "I come in exactly two weeks"), also=[a.event("kitchen"), a.document("kueche-schlussrechnung.pdf", "fitted on 28 and 29 April 2026")])
     a.ask("boxes-day", "Which day was Felix going to fetch the moving boxes?", "temporal", "date", a.after("felix-boxes", "wednesday"),
           a.mail("felix-boxes", "I'll get the boxes from Leni's shop on Wednesday"))
     a.ask("rashid-parcel", "Since when did Rashid have the curtain rail?", "temporal", "date", a.before("rashid-key", "friday"),
           a.mail("rashid-key", "is with me since Friday"))
-    a.ask("plumber-day", "When was the plumber supposed to come?", "temporal", "date", a.later(a.day("leak-plumber"), 2),
-          a.mail("leak-plumber", "kommt übermorgen zwischen 8 und 10 Uhr"))
+    a.ask("plumber-day", "Wann sollte der Installateur kommen?", "temporal", "date", a.later(a.day("leak-plumber"), 2),
+          a.mail("leak-plumber", "kommt übermorgen zwischen 8 und 10 Uhr"), language="de")
     a.ask("smoke-detectors-when", "When do the smoke detector people come?", "temporal", "date", a.later(date(2026, 11, 26), 1),
-          a.mail("smoke-corrected", "einen Tag später geprüft als angekündigt"), a.mail("smoke", "Donnerstag, den 26. November"),
+          a.mail("smoke-corrected", "einen Tag später geprüft als angekündigt"), a.mail("smoke", "Donnerstag, den 26. November"), also=[a.event("smoke-detectors")],
           notes="first announced for the 26th, put off by a day; 13 to 16 h")
     a.ask("rauchmelder-de", "Wann werden die Rauchmelder geprüft?", "temporal", "date", a.later(date(2026, 11, 26), 1),
-          a.mail("smoke-corrected", "einen Tag später geprüft als angekündigt"), language="de")
+          a.mail("smoke-corrected", "einen Tag später geprüft als angekündigt"), a.mail("smoke", "Donnerstag, den 26. November"), also=[a.event("smoke-detectors")], language="de")
     a.ask("standing-order", "When will Felix change the bank order for the rent?", "temporal", "date", a.later(a.after("felix-standing-order", "sunday"), 7),
           a.mail("felix-standing-order", "I'll change the standing order on Sunday week"))
     a.ask("deposit-transfer", "By what day did Krüger say he'd send the money?", "temporal", "date", a.after("deposit-back", "friday"),
           a.mail("deposit-back", "überweise ich bis Freitag"))
     a.ask("hip-day", "When did Dad have his operation?", "temporal", "date", a.later(date(2026, 1, 29), 14),
-          a.mail("helen-hip", "put off by a fortnight to the day"), a.mail("helen-christmas", "the 29th of January"))
+          a.mail("helen-hip", "put off by a fortnight to the day"), a.mail("helen-christmas", "the 29th of January"), also=[a.note("daily/2026-02-12.md", "Dad's operation went well")])
     a.ask("christmas-landing", "When did Mum and Dad land for Christmas last year?", "temporal", "date", clock.weekday_before(date(2025, 12, 25), "sunday"),
           a.mail("helen-christmas", "We land on the Sunday before Christmas"))
     a.ask("easter-landing", "When did Mum arrive for her spring visit?", "temporal", "date", date(2026, 4, 7),
-          a.mail("helen-easter", "on the Tuesday after Easter Monday"), a.event("mum-visit"))
+          a.mail("helen-easter", "on the Tuesday after Easter Monday"), also=[a.event("mum-visit"), a.note("daily/2026-04-07.md", "Fetched Mum")])
     a.ask("notar-de", "Wann war Ingrid mit Matthias beim Notar?", "temporal", "date", a.before("ingrid-geburtstag", "friday"),
           a.mail("ingrid-geburtstag", "Letzten Freitag war ich mit Matthias beim Notar"), language="de")
     a.ask("dog-since", "Since when has Ingrid had the dog?", "temporal", "date", a.before("ingrid-hund", "saturday"),
@@ -73,13 +73,13 @@ def work_and_club(a):
     a.ask("engineer-called", "When did Priya phone the museum's engineer about the floor?", "temporal", "date", a.before("priya-loads", "friday"),
           a.mail("priya-loads", "I called their engineer last Friday"))
     a.ask("cases-day", "What date did Lucas give for the display cases in the end?", "temporal", "date", a.later(a.after("lucas-retard", "thursday"), 7),
-          a.mail("lucas-retard", "jeudi en huit"))
+          a.mail("lucas-retard", "jeudi en huit"), also=[a.event("cases")])
     a.ask("jonas-beer-day", "When did Jonas and I go for that beer after he gave notice?", "temporal", "date", a.after("jonas-leaving", "thursday"),
           a.mail("jonas-leaving", "Beer on Thursday?"))
     a.ask("label-sources", "By when did Jonas want to upload the template files?", "temporal", "date", a.after("jonas-new", "wednesday"),
           a.mail("jonas-new", "by Wednesday"))
     a.ask("opening-night", "On what date did those 612 people come?", "temporal", "date", a.later(a.day("opening-morning"), -1),
-          a.mail("opening-morning", "612 people last night"))
+          a.mail("opening-morning", "612 people last night"), also=[a.event("opening")])
     a.ask("slides-due", "When were the first Salt Roads slides due?", "temporal", "date", a.after("tom-salt", "monday"),
           a.mail("tom-salt", "the first ten slides to me by Monday"))
     a.ask("salt-numbers", "When do I get the weight figures for the slide from Priya?", "temporal", "date", a.after("priya-salt", "wednesday"),
@@ -103,22 +103,22 @@ def work_and_club(a):
 
 
 def school_and_errands(a):
-    a.ask("trip-money-due", "By when did the class trip have to be paid?", "temporal", "date", a.after("klassenfahrt", "thursday"),
-          a.mail("klassenfahrt", "bis nächsten Donnerstag überweisen"))
-    a.ask("hort-closed", "Which day is after-school care closed this week?", "temporal", "date", a.after("app-3", "friday"),
-          a.mail("app-3", "Am kommenden Freitag bleibt der Hort wegen einer Fortbildung geschlossen"))
+    a.ask("trip-money-due", "Bis wann mussten wir die Klassenfahrt bezahlen?", "temporal", "date", a.after("klassenfahrt", "thursday"),
+          a.mail("klassenfahrt", "bis nächsten Donnerstag überweisen"), language="de")
+    a.ask("hort-closed", "An welchem Tag ist der Hort diese Woche zu?", "temporal", "date", a.after("app-3", "friday"),
+          a.mail("app-3", "Am kommenden Freitag bleibt der Hort wegen einer Fortbildung geschlossen"), language="de")
     a.ask("umbrella-money", "Until when can I give Anna the money for the umbrella?", "temporal", "date", a.after("odd-bcc", "wednesday"),
           a.mail("odd-bcc", "Cash to me until next Wednesday please"))
-    a.ask("library-due", "When were the library books due?", "temporal", "date", a.after("library-1", "friday"),
-          a.mail("library-1", "endet am Freitag"))
+    a.ask("library-due", "Bis wann mussten die Bücher zurück in die Bücherei?", "temporal", "date", a.after("library-1", "friday"),
+          a.mail("library-1", "endet am Freitag"), language="de")
     a.ask("dentist-february", "When was my dentist check-up at the start of the year in the end?", "temporal", "date", a.later(date(2026, 2, 3), 7),
-          a.mail("osei-move", "Could it be a week later, same time?"), a.mail("osei-reminder", "Tuesday, 3 February, 8:15"))
+          a.mail("osei-move", "Could it be a week later, same time?"), a.mail("osei-reminder", "Tuesday, 3 February, 8:15"), also=[a.event("dentist-1")])
     a.ask("insurance-sent", "When did the insurance send off the money for the leak?", "temporal", "date", a.later(a.day("nordlicht-paid"), -1),
           a.mail("nordlicht-paid", "Der Betrag ist seit gestern unterwegs"))
     a.ask("tyres-day", "When were the winter tyres to go on?", "temporal", "date", clock.weekday_before(date(2026, 11, 25), "monday"),
           a.mail("pfeiffer-tuv-reply", "das machen wir am Montag davor"))
     a.ask("train-earlier", "What time did our train to Brittany finally leave Berlin?", "temporal", "text", "05:42",
-          a.mail("trip-change", "22 minutes earlier than planned"), a.mail("trip-felix", "5:42"), accept=["5:42", "5.42"])
+          a.mail("trip-change", "22 minutes earlier than planned"), a.document("itinerary-brittany.pdf", "06:04"), also=[a.mail("trip-felix", "5:42")], accept=["5:42", "5.42"])
     a.ask("thesis-day", "When did Nele hand in her thesis?", "temporal", "date", a.day("odd-duplicate"),
           a.mail("odd-duplicate", "I handed in my thesis this morning"))
     a.ask("spelt-day", "Which day was Leni going to bring freshly ground flour?", "temporal", "date", a.after("leni-mill", "saturday"),
