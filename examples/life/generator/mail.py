@@ -241,9 +241,10 @@ def mbox_entry(raw, sender, moment):
     return f"From {sender} {stamp}\n".encode() + b"\n".join(lines) + b"\n\n"
 
 
-def maildir_name(letter, number):
+def maildir_name(letter):
     """`!2,` instead of `:2,` as on Windows: a colon in a file name cannot be checked out there."""
-    base = f"{int(letter.sent.timestamp())}.M{number:06}P1.calder"
+    micros = int(hashlib.sha256(letter.key.encode()).hexdigest()[:8], 16) % 1_000_000
+    base = f"{int(letter.sent.timestamp())}.M{micros:06}P1.calder"
     flags = letter.get("flags", "S")
     if flags == "new":
         return f"{MAILDIR}/new/{base}"
@@ -253,7 +254,7 @@ def maildir_name(letter, number):
 def build(letters, files):
     """Returns ({path: bytes}, {mail key: path})."""
     out, place, archive = {}, {}, []
-    for number, letter in enumerate(letters.values()):
+    for letter in letters.values():
         raw = write_message(letter, letters, files)
         boxes = letter.get("box").split() or (["mbox"] if letter.sent < SPLIT else ["maildir"])
         if "mbox" in boxes:
@@ -261,7 +262,7 @@ def build(letters, files):
             status = b"Status: RO\n"
             archive.append(mbox_entry(status + raw, letter.people("from")[0][1], letter.sent))
         if "maildir" in boxes:
-            path = maildir_name(letter, number)
+            path = maildir_name(letter)
             place.setdefault(letter.key, path)
             out[path] = raw.replace(b"\n", b"\r\n") if letter.get("crlf") else raw
     out[MBOX] = b"".join(archive)

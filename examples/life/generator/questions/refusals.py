@@ -73,6 +73,18 @@ def unsaid(a):
         ("un-rashid-job", "What does Rashid do for a living?", "en"),
         ("un-demir-beruf-de", "Wo arbeitet Frau Dr. Demir?", "de"),
         ("un-yann-metier-fr", "Quel est le métier de Yann ?", "fr"),
+        ("un-piano-fee", "How much does Aurel charge for a lesson?", "en"),
+        ("un-museum-director", "What's the name of the director of the Brightwater Museum?", "en"),
+        ("un-rashid-sister", "What is Rashid's sister called?", "en"),
+        ("un-daniel-age", "How old is Daniel Okoye?", "en"),
+        ("un-piano-price", "What did our piano cost when we bought it?", "en"),
+        ("un-hip-hospital", "Which hospital was Dad's operation in?", "en"),
+        ("un-dishwasher", "What make is our dishwasher?", "en"),
+        ("un-card-pin", "What's the PIN of my bank card?", "en"),
+        ("un-demir-mann-de", "Wie heißt der Mann von Frau Dr. Demir?", "de"),
+        ("un-lehmann-geburtstag-de", "Wann hat Frau Lehmann Geburtstag?", "de"),
+        ("un-tanguy-age-fr", "Quel âge a Madame Tanguy ?", "fr"),
+        ("un-mei-rent", "How much rent does Mei pay?", "en"),
         ("un-car-year", "What year was our car built?", "en"),
     ):
         a.ask(id, question, "unanswerable", "none", "", language=language, notes="no file says so")
