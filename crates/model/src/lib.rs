@@ -1,1 +1,19 @@
 //! Configuration, layers, decoder and encoder, and the weight files they come from.
+//!
+//! A weight file ([`gguf`], [`safetensors`], [`packed_encoder`]) becomes named tensors over a memory
+//! map ([`weights`]) and a plain description ([`config`]). One [`decoder`] runs every causal family and
+//! one [`encoder`] every BERT-like one; which norms, rotations and windows they use is said by the
+//! configuration, never by the name of an architecture. `cost` counts parameters and FLOPs from
+//! the same configuration.
+
+pub mod config;
+pub mod decoder;
+pub mod encoder;
+pub mod error;
+pub mod gguf;
+pub mod names;
+pub mod packed_encoder;
+pub mod safetensors;
+pub mod weights;
+
+pub use error::Error;

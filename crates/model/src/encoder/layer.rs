@@ -1,0 +1,134 @@
+//! One encoder layer over a group of texts that lie one after the other.
+
+use kernels::activation;
+use kernels::attention::{self, Mask, Shape};
+use kernels::norm::layer_norm;
+use kernels::pool::Pool;
+
+use crate::Error;
+use crate::config::EncoderConfig;
+use crate::weights::Weights;
+use crate::weights::linear::Linear;
+
+/// Gain and bias of a LayerNorm.
+#[derive(Debug)]
+pub(super) struct Norm {
+    pub(super) gain: Vec<f32>,
+    pub(super) bias: Vec<f32>,
+}
+
+impl Norm {
+    pub(super) fn load(weights: &Weights, name: &str, width: usize) -> Result<Self, Error> {
+        Ok(Self {
+            gain: weights.vector(&format!("{name}.weight"), width)?,
+            bias: weights.vector(&format!("{name}.bias"), width)?,
+        })
+    }
+}
+
+/// The weights of one layer.
+#[derive(Debug)]
+pub(super) struct Layer {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    output: Linear,
+    attention_norm: Norm,
+    up: Linear,
+    down: Linear,
+    output_norm: Norm,
+}
+
+/// Buffers of one group, each `[tokens, width]`.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    pub(super) x: Vec<f32>,
+    queries: Vec<f32>,
+    keys: Vec<f32>,
+    values: Vec<f32>,
+    gathered: Vec<f32>,
+    /// What a block adds to x, and then the sum of both.
+    pub(super) update: Vec<f32>,
+    inner: Vec<f32>,
+}
+
+impl Scratch {
+    pub(super) fn resize(&mut self, config: &EncoderConfig, n_tokens: usize) {
+        let hidden = config.hidden;
+        let widths = [
+            (&mut self.x, hidden),
+            (&mut self.queries, hidden),
+            (&mut self.keys, hidden),
+            (&mut self.values, hidden),
+            (&mut self.gathered, hidden),
+            (&mut self.update, hidden),
+            (&mut self.inner, config.feed_forward),
+        ];
+        for (buffer, width) in widths {
+            buffer.resize(n_tokens * width, 0.0);
+        }
+    }
+}
+
+impl Layer {
+    pub(super) fn new(
+        config: &EncoderConfig,
+        weights: &Weights,
+        layer_idx: usize,
+    ) -> Result<Self, Error> {
+        let (hidden, inner) = (config.hidden, config.feed_forward);
+        let name = |part: &str| format!("blk.{layer_idx}.{part}");
+        let linear = |part: &str, rows, cols| Linear::load(weights, &name(part), rows, cols, true);
+        Ok(Self {
+            query: linear("attn_q", hidden, hidden)?,
+            key: linear("attn_k", hidden, hidden)?,
+            value: linear("attn_v", hidden, hidden)?,
+            output: linear("attn_output", hidden, hidden)?,
+            attention_norm: Norm::load(weights, &name("attn_output_norm"), hidden)?,
+            up: linear("ffn_up", inner, hidden)?,
+            down: linear("ffn_down", hidden, inner)?,
+            output_norm: Norm::load(weights, &name("layer_output_norm"), hidden)?,
+        })
+    }
+
+    /// Takes the group's token vectors `scratch.x` through the layer, in place. `lengths` are its texts' tokens.
+    pub(super) fn run(
+        &self,
+        pool: &Pool,
+        config: &EncoderConfig,
+        scratch: &mut Scratch,
+        lengths: &[usize],
+    ) {
+        let Scratch { x, queries, keys, values, gathered, update, inner } = scratch;
+        self.query.apply(pool, queries, x);
+        self.key.apply(pool, keys, x);
+        self.value.apply(pool, values, x);
+        let mut start = 0;
+        for &length in lengths {
+            let span = start..start + length * config.hidden;
+            let shape = Shape {
+                n_queries: length,
+                n_keys: length,
+                heads: config.n_heads,
+                kv_heads: config.n_heads,
+                head_dim: config.head_dim(),
+                mask: Mask::None,
+                scale: 1.0 / (config.head_dim() as f32).sqrt(),
+                soft_cap: None,
+            };
+            let (q, k, v) = (&queries[span.clone()], &keys[span.clone()], &values[span.clone()]);
+            attention::attend(pool, &mut gathered[span.clone()], q, k, v, &shape);
+            start = span.end;
+        }
+        self.output.apply(pool, update, gathered);
+        activation::add(pool, update, x);
+        let Norm { gain, bias } = &self.attention_norm;
+        layer_norm(pool, x, update, gain, bias, config.norm_eps);
+        self.up.apply(pool, inner, x);
+        activation::gelu_erf(pool, inner);
+        self.down.apply(pool, update, inner);
+        activation::add(pool, update, x);
+        let Norm { gain, bias } = &self.output_norm;
+        layer_norm(pool, x, update, gain, bias, config.norm_eps);
+    }
+}
