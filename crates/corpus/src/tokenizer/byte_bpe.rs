@@ -32,10 +32,7 @@ impl ByteBpe {
         for (rank, rule) in merges.iter().enumerate() {
             let wrong =
                 |what: &str| Error::Vocabulary(format!("merge rule {rank} `{rule}` {what}"));
-            // Neither side is empty, so the separator is never the first byte.
-            let space =
-                rule.get(1..).and_then(|r| r.find(' ')).ok_or_else(|| wrong("is not a pair"))? + 1;
-            let (left, right) = (&rule[..space], &rule[space + 1..]);
+            let (left, right) = rule.split_once(' ').ok_or_else(|| wrong("is not a pair"))?;
             joined.clear();
             joined.push_str(left);
             joined.push_str(right);

@@ -77,8 +77,8 @@ impl Library {
             "max_input_chars_per_word": 100,
             "vocab": ids.map(|(token, id)| (token, id.into())).collect::<serde_json::Map<_, _>>(),
         });
-        let model: WordPiece =
-            serde_json::from_value(described).map_err(|e| Error::Vocabulary(e.to_string()))?;
+        let model: WordPiece = serde_json::from_str(&described.to_string())
+            .map_err(|e| Error::Vocabulary(e.to_string()))?;
         let mut inner = tokenizers::Tokenizer::new(model);
         let normalizer = BertNormalizer::new(true, true, None, v.lowercase);
         inner.with_normalizer(Some(normalizer)).map_err(vocabulary)?;
