@@ -42,7 +42,7 @@ def places_and_times_that_changed(a):
     a.ask("standup-time", "When does the stand-up start?", "update", "text", "10:00", a.mail("nadia-standup", "starts at 10:00 instead of 9:30"), a.event("standup"),
           accept=["10 am", "10"])
     a.ask("opening-date", "When did Tidelines open?", "update", "date", date(2026, 10, 15), a.mail("grace-shift", "on Thursday, October 15"), a.event("opening"))
-    a.ask("wedding-where", "Where did Zoe get married?", "update", "text", "the Old Glasshouse", a.mail("zoe-venue", "now it's the Old Glasshouse"), a.event("wedding", "The Old Glasshouse, near Bath"),
+    a.ask("wedding-where", "Where did Zoe get married?", "update", "text", "the Old Glasshouse", a.mail("zoe-venue", "now it's the Old Glasshouse"), a.event("wedding"),
           accept=["Old Glasshouse"])
     a.ask("key-code-fr", "Quel est le code de la boîte à clés de Ty Kerlann ?", "update", "text", "4087", a.mail("tanguy-code-2", "le code est 4087, et non 4807"), language="fr")
     a.ask("ferritin-now", "What's my latest ferritin value?", "update", "number", a.fact("ferritin_2"), a.document("laborbefund-2026-06.pdf", "41 ng/ml"),

@@ -201,7 +201,7 @@ def everyday(a):
 
 
 def contacts(a):
-    a.ask("kofi-nickname", "What's Kofi's nickname?", "contact", "text", "Doc", a.card("NICKNAME:Doc"))
+    a.ask("kofi-nickname", "What's Kofi's nickname?", "contact", "text", "Doc", a.card("Doc"))
     a.ask("parents-street", "Which street do my parents live in?", "contact", "text", "3 Quarry Steps", a.card("3 Quarry Steps"), accept=["Quarry Steps"])
     a.ask("boss-mobile", "What is my boss's mobile number?", "contact", "text", "+49 171 3920021", a.card("+49-171-3920021"),
           accept=["+49-171-3920021"], notes="Tom Becker, not Tom Ashworth")
@@ -216,18 +216,17 @@ def contacts(a):
           a.card("Repairs go to Sabine Roth, not to her."), accept=["Roth", "Frau Roth"])
     a.ask("starter-giver", "Who did I get the sourdough from?", "contact", "person", "Leni Moser", a.card("Sourdough starter came from her", "old-phone"),
           a.mail("leni-starter", "the starter is called Gundula"), accept=["Leni"])
-    a.ask("kofi-birthday", "When is Kofi's birthday?", "contact", "text", "28 July", a.card("BDAY:19790728"), accept=["July 28", "28.07.", "1979-07-28"], derived=True)
+    a.ask("kofi-birthday", "When is Kofi's birthday?", "contact", "text", "28 July", a.card("Kofi Mensah"), accept=["July 28", "28.07.", "1979-07-28"], derived=True)
     a.ask("mum-phone", "What's Mum's phone number?", "contact", "text", "+44 117 496 0142", a.card("+44-117-496-0142"),
           accept=["+44-117-496-0142", "+44 7700 900142", "+44-7700-900142"], notes="home or mobile")
     a.ask("dad-mobile", "What's Dad's mobile?", "contact", "text", "+44 7700 900143", a.card("+44-7700-900143"), accept=["+44-7700-900143"])
     a.ask("babysitter-number", "What's Nele's number?", "contact", "text", "+49 171 3920063", a.card("+49-171-3920063"), accept=["+49-171-3920063"])
     a.ask("dentist-number", "What's the phone number of my dentist?", "contact", "text", "+49 30 23125 612", a.card("+49 30 23125 612", "old-phone"))
-    a.ask("grace-birthday", "When's Grace's birthday?", "contact", "text", "18 April", a.card("BDAY:--0418"), a.note("people/grace.md", "Birthday 18 April"),
+    a.ask("grace-birthday", "When's Grace's birthday?", "contact", "text", "18 April", a.card("Grace Whitfield"), a.note("people/grace.md", "Birthday 18 April"),
           accept=["April 18", "18.04."], derived=True)
-    a.ask("treasurer-who", "Who is the treasurer of the rowing club?", "contact", "person", "Sigrid Paulsen", a.card("TITLE:Treasurer", "old-phone"), accept=["Sigrid"])
+    a.ask("treasurer-who", "Who is the treasurer of the rowing club?", "contact", "person", "Sigrid Paulsen", a.card("Treasurer", "old-phone"), accept=["Sigrid"])
     a.ask("vogt-street-de", "In welcher Straße ist die Praxis von Dr. Vogt?", "contact", "text", "Brunnenhof 2", a.card("Brunnenhof 2"),
           a.document("laborbefund-2026-02.pdf", "Brunnenhof 2"), accept=["Brunnenhof"], language="de")
-    a.ask("haruka-kanji", "How is Haruka's name written in Japanese?", "contact", "text", "伊藤 遥", a.card("Name in Japanese: 伊藤 遥"),
-          a.note("people/haruka.md", "伊藤 遥"))
+    a.ask("haruka-kanji", "How is Haruka's name written in Japanese?", "contact", "text", "伊藤 遥", a.card("Name in Japanese: 伊藤 遥"))
     a.ask("zoe-street", "What's Zoe's address in London?", "contact", "text", "Flat 2, 19 Saffron Row", a.card("Flat 2, 19 Saffron Row"), accept=["19 Saffron Row"])
     a.ask("felix-mobile", "What's Felix's number?", "contact", "text", "+49 171 3920002", a.card("+49-171-3920002"), accept=["+49-171-3920002"])

@@ -39,7 +39,7 @@ def phones(a):
 def people(a):
     a.ask("cases-town", "In which town were the nine display cases made?", "multi-hop", "text", "Lyon", a.mail("lucas-devis", "pour les neuf vitrines"), a.card("12 quai des Tanneurs"))
     a.ask("salt-path-birthday", "When is the birthday of whoever chose October's book?", "multi-hop", "text", "28 July", a.note("books.md", "The Salt Path of Birds"),
-          a.card("BDAY:19790728"), accept=["July 28", "1979-07-28", "28.07."], derived=True)
+          a.card("Kofi Mensah"), accept=["July 28", "1979-07-28", "28.07."], derived=True)
     a.ask("pram-where", "To which address am I bringing the pram?", "multi-hop", "text", "8 venelle du Moulin Gris", a.mail("ines-elise", "I'll clean the pram and bring it after Christmas"),
           a.card("8 venelle du Moulin Gris"), accept=["8 venelle du Moulin Gris, Quimper", "Quimper"])
     a.ask("site-walk-load", "What floor load did the engineer confirm who joined us on the site walk?", "multi-hop", "text", "490 kg/m²",

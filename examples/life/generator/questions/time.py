@@ -163,7 +163,7 @@ def times_and_zones(a):
           accept=["3 pm", "3 p.m."], derived=True, notes="America changes its clocks two weeks before Europe")
     a.ask("call-labor-day", "Which day did the September call with Grace move to because of Labor Day?", "calendar", "date", datetime(2026, 9, 8, 10).date(),
           a.event("grace-call", "Call with Grace (Labor Day moved)"))
-    a.ask("pitch-where", "Where exactly do we pitch on 3 December?", "calendar", "text", "Haus am Sudpfad", a.event("salt-pitch", "Haus am Sudpfad"), accept=["Salzburg, Haus am Sudpfad"])
+    a.ask("pitch-where", "Where exactly do we pitch on 3 December?", "calendar", "text", "Haus am Sudpfad", a.event("salt-pitch"), accept=["Salzburg, Haus am Sudpfad"])
     a.ask("brittany-last", "What was the last day of our Brittany holiday?", "calendar", "date", date(2026, 7, 25), a.event("brittany"),
           notes="an all-day event's end is the day after")
     a.ask("new-york-days", "How many days was I blocked out for building in New York in October?", "calendar", "number", 10, a.event("build"), derived=True)
