@@ -3,10 +3,11 @@
 //! A weight file ([`gguf`], [`safetensors`], [`packed_encoder`]) becomes named tensors over a memory
 //! map ([`weights`]) and a plain description ([`config`]). One [`decoder`] runs every causal family and
 //! one [`encoder`] every BERT-like one; which norms, rotations and windows they use is said by the
-//! configuration, never by the name of an architecture. `cost` counts parameters and FLOPs from
+//! configuration, never by the name of an architecture. [`cost`] counts parameters and FLOPs from
 //! the same configuration.
 
 pub mod config;
+pub mod cost;
 pub mod decoder;
 pub mod encoder;
 pub mod error;

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+pub(crate) mod gguf_writer;
+
 use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
