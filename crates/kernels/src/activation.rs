@@ -132,9 +132,7 @@ impl Elementwise for GeluTanhMul {
 impl Elementwise for GeluErf {
     #[inline(always)]
     fn apply<L: Lanes>(self, lanes: L, a: L::F, _: L::F) -> L::F {
-        let erf = maths::erf(lanes, lanes.mul(a, lanes.splat(std::f32::consts::FRAC_1_SQRT_2)));
-        let half = lanes.mul(a, lanes.splat(0.5));
-        lanes.fma(half, erf, half)
+        maths::gelu(lanes, a)
     }
 }
 

@@ -18,7 +18,9 @@ enum Level {
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "x86_64")]
-    Avx512,
+    Avx512 {
+        vnni: bool,
+    },
     /// The 16-lane algorithms on plain arrays, so that they are tested on machines without AVX-512.
     #[cfg(test)]
     Emulated512,
@@ -55,7 +57,8 @@ impl Isa {
                 && is_x86_feature_detected!("avx512vl")
                 && is_x86_feature_detected!("avx512dq");
             if has_avx512 {
-                found.push(Isa { level: Level::Avx512 });
+                let vnni = is_x86_feature_detected!("avx512vnni");
+                found.push(Isa { level: Level::Avx512 { vnni } });
             }
         }
         found
@@ -79,7 +82,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => "avx512",
+            Level::Avx512 { .. } => "avx512",
             #[cfg(test)]
             Level::Emulated512 => "emulated512",
         }
@@ -108,9 +111,20 @@ impl Isa {
             Level::Avx2 => unsafe { crate::lanes::avx2::run(kernel) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Level::Avx512 => unsafe { crate::lanes::avx512::run(kernel) },
+            Level::Avx512 { .. } => unsafe { crate::lanes::avx512::run(kernel) },
             #[cfg(test)]
             Level::Emulated512 => kernel.run(Array::<16>),
+        }
+    }
+
+    /// Like [`Isa::dispatch`], with the instructions for products of bytes where the machine has them.
+    #[inline]
+    pub(crate) fn dispatch_bytes<K: Kernel>(self, kernel: K) -> K::Output {
+        match self.level {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this level is only made after the features were found on this machine.
+            Level::Avx512 { vnni: true } => unsafe { crate::lanes::avx512::run_vnni(kernel) },
+            _ => self.dispatch(kernel),
         }
     }
 
@@ -121,7 +135,7 @@ impl Isa {
             Level::Scalar => kernel.run(Array::<8>),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: both levels are only made after AVX2, FMA and F16C were found on this machine.
-            Level::Avx2 | Level::Avx512 => unsafe { crate::lanes::avx2::run(kernel) },
+            Level::Avx2 | Level::Avx512 { .. } => unsafe { crate::lanes::avx2::run(kernel) },
             #[cfg(test)]
             Level::Emulated512 => kernel.run(Array::<8>),
         }

@@ -18,6 +18,7 @@ compile_error!(
 );
 
 pub mod format;
+pub mod int8;
 pub mod matmul;
 
 pub mod attention;

@@ -84,3 +84,11 @@ const SERIES: [f32; 10] = {
     }
     terms
 };
+
+/// ½ v (1 + erf(v / √2)).
+#[inline(always)]
+pub(crate) fn gelu<L: Lanes>(lanes: L, v: L::F) -> L::F {
+    let erf = erf(lanes, lanes.mul(v, lanes.splat(std::f32::consts::FRAC_1_SQRT_2)));
+    let half = lanes.mul(v, lanes.splat(0.5));
+    lanes.fma(half, erf, half)
+}

@@ -27,6 +27,14 @@ pub(crate) fn with<T>(len: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
     result
 }
 
+/// The same for bytes.
+pub(crate) fn with_bytes<T>(len: usize, work: impl FnOnce(&mut [u8]) -> T) -> T {
+    with(len.div_ceil(4), |values| {
+        // SAFETY: any f32 may be written and read as four bytes, and there are at least `len`.
+        work(unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast::<u8>(), len) })
+    })
+}
+
 /// A pointer that tasks share to write disjoint parts of one slice.
 #[derive(Clone, Copy)]
 pub(crate) struct SharedMut<T>(*mut T);

@@ -2,6 +2,7 @@
 //! emulated 16-lane one.
 
 mod elementwise;
+mod int8;
 mod matmul;
 mod sequence;
 

@@ -149,6 +149,24 @@ impl<const N: usize> Lanes for Array<N> {
     fn float_from_bits(self, v: [i32; N]) -> [f32; N] {
         v.map(|v| f32::from_bits(v.cast_unsigned()))
     }
+    #[inline(always)]
+    unsafe fn load_int(self, from: *const i8) -> [i32; N] {
+        // SAFETY: the caller promises 4 N readable bytes.
+        unsafe { from.cast::<[i32; N]>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn store_u8(self, to: *mut u8, v: [i32; N]) {
+        // SAFETY: the caller promises N writable bytes.
+        unsafe { to.cast::<[u8; N]>().write_unaligned(v.map(|v| v as u8)) }
+    }
+    #[inline(always)]
+    fn dot_bytes(self, sum: [i32; N], a: [i32; N], b: [i32; N]) -> [i32; N] {
+        std::array::from_fn(|i| {
+            let (a, b) = (a[i].to_le_bytes(), b[i].to_le_bytes());
+            let product = |j: usize| i32::from(a[j]) * i32::from(b[j].cast_signed());
+            sum[i] + (product(0) + product(1)) + (product(2) + product(3))
+        })
+    }
 
     #[inline(always)]
     unsafe fn transpose_8x8(

@@ -149,6 +149,27 @@ impl Lanes for Avx2 {
     fn float_from_bits(self, v: __m256i) -> __m256 {
         proven!(_mm256_castsi256_ps(v))
     }
+    #[inline(always)]
+    unsafe fn load_int(self, from: *const i8) -> __m256i {
+        // SAFETY: as in `load`.
+        unsafe { _mm256_loadu_si256(from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn store_u8(self, to: *mut u8, v: __m256i) {
+        // SAFETY: as in `load`.
+        unsafe {
+            let words =
+                _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
+            _mm_storel_epi64(to.cast(), _mm_packus_epi16(words, words));
+        }
+    }
+    #[inline(always)]
+    fn dot_bytes(self, sum: __m256i, a: __m256i, b: __m256i) -> __m256i {
+        proven!({
+            let pairs = _mm256_maddubs_epi16(a, b);
+            _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+        })
+    }
 
     #[inline(always)]
     unsafe fn transpose_8x8(

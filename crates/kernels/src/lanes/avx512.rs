@@ -6,25 +6,31 @@ use std::arch::x86_64::*;
 use super::Lanes;
 use crate::isa::Kernel;
 
-/// Only `run` makes one, where the features are enabled.
+/// Only `run` and `run_vnni` make one, where the features are enabled.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512(());
+pub(crate) struct Avx512<const VNNI: bool>(());
 
 /// Runs a kernel compiled with AVX-512.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
 pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Avx512(()))
+    kernel.run(Avx512::<false>(()))
+}
+
+/// Runs a kernel compiled with AVX-512 and its instructions for products of bytes.
+#[target_feature(enable = "avx512vnni,avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
+pub(crate) fn run_vnni<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512::<true>(()))
 }
 
 /// An intrinsic whose only demand is the instruction set.
 macro_rules! proven {
     ($e:expr) => {
-        // SAFETY: an `Avx512` exists only inside `run`, which the machine's features were checked for.
+        // SAFETY: an `Avx512` exists only inside `run` and `run_vnni`, which the machine's features were checked for.
         unsafe { $e }
     };
 }
 
-impl Lanes for Avx512 {
+impl<const VNNI: bool> Lanes for Avx512<VNNI> {
     const N: usize = 16;
     type F = __m512;
     type I = __m512i;
@@ -148,6 +154,27 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn float_from_bits(self, v: __m512i) -> __m512 {
         proven!(_mm512_castsi512_ps(v))
+    }
+    #[inline(always)]
+    unsafe fn load_int(self, from: *const i8) -> __m512i {
+        // SAFETY: as in `load`.
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn store_u8(self, to: *mut u8, v: __m512i) {
+        // SAFETY: as in `load`.
+        unsafe { _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(v)) };
+    }
+    #[inline(always)]
+    fn dot_bytes(self, sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        if VNNI {
+            proven!(_mm512_dpbusd_epi32(sum, a, b))
+        } else {
+            proven!({
+                let pairs = _mm512_maddubs_epi16(a, b);
+                _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)))
+            })
+        }
     }
 
     #[inline(always)]

@@ -70,6 +70,18 @@ pub(crate) trait Lanes: Copy {
     /// The same bits, read as f32.
     fn float_from_bits(self, v: Self::I) -> Self::F;
 
+    /// `4 N` bytes, taken as N i32.
+    /// # Safety
+    /// `from` points to `4 N` readable bytes.
+    unsafe fn load_int(self, from: *const i8) -> Self::I;
+    /// The low bytes of the N values.
+    /// # Safety
+    /// `to` points to `N` writable bytes; the values lie in 0 … 255.
+    unsafe fn store_u8(self, to: *mut u8, v: Self::I);
+    /// sum + the four products of the unsigned bytes of `a` with the signed bytes of `b`, in each lane. Exact while
+    /// two neighbouring products together fit 16 bits with sign.
+    fn dot_bytes(self, sum: Self::I, a: Self::I, b: Self::I) -> Self::I;
+
     /// Transposes 8 rows of 8 f32: `to[c · to_stride + r] = from[r · from_stride + c]`. Only 8-lane types have it.
     /// # Safety
     /// Both pointers reach the 64 elements that the strides address.

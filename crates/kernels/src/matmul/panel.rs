@@ -19,6 +19,7 @@ use crate::format::{Format, Matrix};
 use crate::formats::{Block, dequantize_row, with_block};
 use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
+use crate::norm::by_rows;
 use crate::pool::Pool;
 use crate::scratch::{self, SharedMut};
 
@@ -29,8 +30,30 @@ const DEPTH: usize = 512;
 /// A task gets no fewer rows of x than this, or packing would outweigh multiplying.
 const LEAST_X_ROWS: usize = 48;
 
+/// Rows of x a multiple of this apart fall into the same set of the first-level cache and evict each other; x is
+/// then copied once to rows that lie a cache line further apart (1024³: 50 % of the peak before, see
+/// docs/kernels.md for after).
+const COLLIDING_STRIDE: usize = 1024;
+
 pub(super) fn matmul(pool: &Pool, y: &mut [f32], x: &[f32], w: &Matrix<'_>) {
-    let n = x.len() / w.cols();
+    let cols = w.cols();
+    if !cols.is_multiple_of(COLLIDING_STRIDE) {
+        return multiply(pool, y, x, cols, w);
+    }
+    let (n, stride) = (x.len() / cols, cols + 16);
+    scratch::with(n * stride, |copy| {
+        by_rows(pool, copy, stride, |first, copy| {
+            for (copy, x) in copy.chunks_exact_mut(stride).zip(x[first * cols..].chunks(cols)) {
+                copy[..cols].copy_from_slice(x);
+            }
+        });
+        multiply(pool, y, copy, stride, w);
+    });
+}
+
+/// The product, with rows of x `stride` apart.
+fn multiply(pool: &Pool, y: &mut [f32], x: &[f32], stride: usize, w: &Matrix<'_>) {
+    let n = x.len() / stride;
     let n_row_blocks = w.rows().div_ceil(ROW_BLOCK);
     // Several tasks per thread, so that threads end at about the same time.
     let wanted = (4 * pool.n_threads()).div_ceil(n_row_blocks);
@@ -51,7 +74,7 @@ pub(super) fn matmul(pool: &Pool, y: &mut [f32], x: &[f32], w: &Matrix<'_>) {
                     y,
                     x,
                     packed,
-                    cols: w.cols(),
+                    stride,
                     n_outputs: w.rows(),
                     rows: rows.clone(),
                     x_rows: x_rows.clone(),
@@ -66,13 +89,18 @@ pub(super) fn matmul(pool: &Pool, y: &mut [f32], x: &[f32], w: &Matrix<'_>) {
 /// `packed[(p · depth + k) · 2N + r]` with `depth` the number of inputs rounded up to 8. Missing rows are zeros.
 fn pack(isa: Isa, packed: &mut [f32], w: &Matrix<'_>, rows: Range<usize>, inputs: Range<usize>) {
     let width = 2 * isa.lanes();
-    with_block!(w.format(), B => isa.dispatch_8(Pack::<B> {
-        packed, w, rows, inputs, width, block: PhantomData,
-    }));
+    // The buffer is taken out here: inside a kernel no closure may stand between the instruction set and the loop.
+    scratch::with(8 * inputs.len().next_multiple_of(8), |values| {
+        with_block!(w.format(), B => isa.dispatch_8(Pack::<B> {
+            packed, values, w, rows, inputs, width, block: PhantomData,
+        }));
+    });
 }
 
 struct Pack<'a, B> {
     packed: &'a mut [f32],
+    /// Eight dequantised rows.
+    values: &'a mut [f32],
     w: &'a Matrix<'a>,
     rows: Range<usize>,
     inputs: Range<usize>,
@@ -90,38 +118,36 @@ impl<B: Block> Kernel for Pack<'_, B> {
         let block_of = |col: usize| col / format.block_len() * format.block_bytes();
         let bytes = block_of(self.inputs.start)..block_of(self.inputs.end);
         let n_rows = self.rows.len().next_multiple_of(self.width);
-        scratch::with(8 * depth, |values| {
-            for first in (0..n_rows).step_by(8) {
-                for (r, values) in values.chunks_exact_mut(depth).enumerate() {
-                    let row_idx = self.rows.start + first + r;
-                    let (filled, rest) = if row_idx < self.rows.end {
-                        values.split_at_mut(self.inputs.len())
-                    } else {
-                        values.split_at_mut(0)
-                    };
-                    rest.fill(0.0);
-                    if !filled.is_empty() {
-                        let row = &self.w.row(row_idx)[bytes.clone()];
-                        dequantize_row::<L, B>(lanes, filled, row);
-                    }
-                }
-                let (panel, r) = (first / self.width, first % self.width);
-                let panel = &mut self.packed[panel * depth * self.width + r..];
-                assert!(panel.len() + r >= depth * self.width);
-                for k in (0..depth).step_by(8) {
-                    // SAFETY: k + 8 ≤ depth columns of 8 rows were just written, and the panel has `depth` rows of
-                    // `width` of which 8 columns from r on are filled.
-                    unsafe {
-                        lanes.transpose_8x8(
-                            panel.as_mut_ptr().add(k * self.width),
-                            self.width,
-                            values.as_ptr().add(k),
-                            depth,
-                        );
-                    }
+        for first in (0..n_rows).step_by(8) {
+            for (r, values) in self.values.chunks_exact_mut(depth).enumerate() {
+                let row_idx = self.rows.start + first + r;
+                let (filled, rest) = if row_idx < self.rows.end {
+                    values.split_at_mut(self.inputs.len())
+                } else {
+                    values.split_at_mut(0)
+                };
+                rest.fill(0.0);
+                if !filled.is_empty() {
+                    let row = &self.w.row(row_idx)[bytes.clone()];
+                    dequantize_row::<L, B>(lanes, filled, row);
                 }
             }
-        });
+            let (panel, r) = (first / self.width, first % self.width);
+            let panel = &mut self.packed[panel * depth * self.width + r..];
+            assert!(panel.len() + r >= depth * self.width);
+            for k in (0..depth).step_by(8) {
+                // SAFETY: k + 8 ≤ depth columns of 8 rows were just written, and the panel has `depth` rows of
+                // `width` of which 8 columns from r on are filled.
+                unsafe {
+                    lanes.transpose_8x8(
+                        panel.as_mut_ptr().add(k * self.width),
+                        self.width,
+                        self.values.as_ptr().add(k),
+                        depth,
+                    );
+                }
+            }
+        }
     }
 }
 
@@ -130,7 +156,7 @@ struct Multiply<'a> {
     y: SharedMut<f32>,
     x: &'a [f32],
     packed: &'a [f32],
-    cols: usize,
+    stride: usize,
     n_outputs: usize,
     rows: Range<usize>,
     x_rows: Range<usize>,
@@ -149,15 +175,15 @@ impl Kernel for Multiply<'_> {
             let n_x = TILE_ROWS.min(self.x_rows.end - x_row);
             for first in (0..self.rows.len()).step_by(width) {
                 let n_rows = width.min(self.rows.len() - first);
-                // SAFETY: x has whole rows of `cols`; the panel has `depth` rows of `width`; y has rows of
+                // SAFETY: x has rows of `stride`, of which the inputs are a part; the panel has `depth` rows of `width`; y has rows of
                 // `n_outputs`, and this task alone writes its columns of its rows.
                 unsafe {
                     tile::multiply(
                         lanes,
                         self.y.pointer().add(x_row * self.n_outputs + self.rows.start + first),
                         self.n_outputs,
-                        self.x.as_ptr().add(x_row * self.cols + self.inputs.start),
-                        self.cols,
+                        self.x.as_ptr().add(x_row * self.stride + self.inputs.start),
+                        self.stride,
                         self.packed.as_ptr().add(first * depth),
                         width,
                         self.inputs.len(),
