@@ -6,4 +6,5 @@
 
 pub mod embed;
 pub mod item;
+pub mod read;
 pub mod when;
