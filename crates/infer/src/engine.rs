@@ -1,0 +1,168 @@
+//! A model ready to run: weights, tokenizer, chat template and threads. It never changes, so any number of
+//! sessions share it.
+
+use crate::vocabulary::Text;
+use crate::{Error, Info, inspect};
+use corpus::chat::{ChatTemplate, Message, RenderOptions};
+use corpus::tokenizer::{Special, Tokenizer};
+use kernels::pool::Pool;
+use model::config::DecoderConfig;
+use model::decoder::Decoder;
+use model::gguf::Gguf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A loaded model. Cloning shares it.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    name: String,
+    path: PathBuf,
+    decoder: Decoder,
+    text: Text,
+    pool: Pool,
+    load_time: Duration,
+}
+
+impl Engine {
+    /// Loads a GGUF file or a directory with `config.json` and safetensors, to run on `n_threads` threads.
+    pub fn load(path: &Path, n_threads: usize) -> Result<Self, Error> {
+        let start = Instant::now();
+        let decoder = Decoder::load(path)?;
+        let text = match path.is_dir() {
+            true => Text::from_directory(path)?,
+            false => Text::from_gguf(&Gguf::open(path)?)?,
+        };
+        let shared = Shared {
+            name: inspect::name_of(path),
+            path: path.to_owned(),
+            decoder,
+            text,
+            pool: Pool::new(n_threads),
+            load_time: start.elapsed(),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Puts an engine together from parts: for models that were made, not read. Answers end at the
+    /// tokenizer's end token.
+    pub fn from_parts(
+        name: &str,
+        decoder: Decoder,
+        tokenizer: Option<Tokenizer>,
+        template: Option<ChatTemplate>,
+        n_threads: usize,
+    ) -> Self {
+        let end = tokenizer.as_ref().and_then(Tokenizer::eos).into_iter().collect();
+        let shared = Shared {
+            name: name.to_string(),
+            path: PathBuf::from(name),
+            decoder,
+            text: Text { tokenizer, template, end },
+            pool: Pool::new(n_threads),
+            load_time: Duration::ZERO,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The model's name: the file's without its extension, or the directory's.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Where it was loaded from.
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// Tokens that the model was made to see at once.
+    pub fn context_len(&self) -> usize {
+        self.config().context_len
+    }
+
+    /// Number of logits per position.
+    pub fn vocab(&self) -> usize {
+        self.config().vocab
+    }
+
+    /// The description of the network.
+    pub fn config(&self) -> &DecoderConfig {
+        self.shared.decoder.config()
+    }
+
+    /// The tokenizer, or an error that says what is missing.
+    pub fn tokenizer(&self) -> Result<&Tokenizer, Error> {
+        let missing = || Error::NoTokenizer { path: self.shared.path.clone() };
+        self.shared.text.tokenizer.as_ref().ok_or_else(missing)
+    }
+
+    /// The chat template, if the model has one.
+    pub fn chat_template(&self) -> Option<&ChatTemplate> {
+        self.shared.text.template.as_ref()
+    }
+
+    /// Tokens that end an answer.
+    pub fn end_tokens(&self) -> &[u32] {
+        &self.shared.text.end
+    }
+
+    /// The tokens of a plain text to continue. Names of control tokens in it are ordinary text.
+    pub fn encode_text(&self, text: &str) -> Result<Vec<u32>, Error> {
+        let tokenizer = self.tokenizer()?;
+        let mut ids = tokenizer.encode(text, Special::Text, true);
+        // A text to continue must not be closed; some tokenizers end every text.
+        if tokenizer.n_added() > usize::from(tokenizer.adds_bos())
+            && ids.len() > 1
+            && ids.last().is_some_and(|id| self.end_tokens().contains(id))
+        {
+            ids.pop();
+        }
+        Ok(ids)
+    }
+
+    /// The tokens of a conversation. Names of control tokens inside messages are ordinary text.
+    pub fn encode_chat(
+        &self,
+        messages: &[Message],
+        options: &RenderOptions<'_>,
+    ) -> Result<Vec<u32>, Error> {
+        let path = || self.shared.path.clone();
+        let template =
+            self.chat_template().ok_or_else(|| Error::NoChatTemplate { path: path() })?;
+        let tokens = template.encode(self.tokenizer()?, messages, options);
+        tokens.map_err(|source| Error::Corpus { path: path(), source })
+    }
+
+    /// What `polymath model inspect` shows.
+    pub fn info(&self) -> Result<Info, Error> {
+        inspect::inspect(&self.shared.path)
+    }
+
+    /// How long loading took.
+    pub fn load_time(&self) -> Duration {
+        self.shared.load_time
+    }
+
+    /// Threads that the engine computes on.
+    pub fn n_threads(&self) -> usize {
+        self.shared.pool.n_threads()
+    }
+
+    pub(crate) fn decoder(&self) -> &Decoder {
+        &self.shared.decoder
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.shared.pool
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("name", &self.shared.name).finish_non_exhaustive()
+    }
+}
