@@ -5,6 +5,17 @@
 //! similarity by meaning still works.
 
 pub mod embed;
+pub mod error;
+pub mod export;
+mod index;
 pub mod item;
+pub mod lookup;
 pub mod read;
+pub mod search;
+pub mod status;
+pub mod store;
+pub mod text;
 pub mod when;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,128 @@
+//! The words shown under a hit: the part of the passage that says most of what was asked, with the bytes that match.
+
+use std::ops::Range;
+
+use super::Parsed;
+use crate::text::chunks::floor_boundary;
+use crate::text::words::{self, LANGUAGES, Stems, Token};
+
+const MAX_BYTES: usize = 240;
+
+/// The best window of a passage and the matching bytes inside it.
+pub(super) fn of(passage: &str, parsed: &Parsed, stems: &mut Stems) -> (String, Vec<Range<usize>>) {
+    let wanted: Vec<&String> = parsed.words.iter().chain(parsed.phrases.iter().flatten()).collect();
+    let wanted_stems: Vec<Vec<String>> = wanted.iter().map(|word| stems.stems_of(word)).collect();
+    let typed = parsed.typing.then(|| parsed.words.last()).flatten();
+    let mut hits: Vec<(Token, usize)> = Vec::new();
+    for token in words::tokens(passage) {
+        let is_typed = typed.is_some_and(|typed| token.term.starts_with(typed.as_str()));
+        let matched = wanted.iter().zip(&wanted_stems).position(|(word, known)| {
+            **word == token.term
+                || LANGUAGES.iter().any(|&l| known.iter().any(|s| s == stems.stem(&token.term, l)))
+        });
+        match matched {
+            Some(idx) => hits.push((token, idx)),
+            None if is_typed => hits.push((token, wanted.len())),
+            None => {}
+        }
+    }
+    let window = best_window(passage, &hits);
+    let text = &passage[window.clone()];
+    let inside = |token: &Token| token.start >= window.start && token.end <= window.end;
+    let matches = hits
+        .iter()
+        .filter(|(token, _)| inside(token))
+        .map(|(token, _)| token.start - window.start..token.end - window.start)
+        .collect();
+    (text.to_owned(), matches)
+}
+
+/// The stretch with the most different words, as early as possible, widened to whole words.
+fn best_window(passage: &str, hits: &[(Token, usize)]) -> Range<usize> {
+    if passage.len() <= MAX_BYTES {
+        return 0..passage.len();
+    }
+    let mut best = (0, 0);
+    for (idx, (first, _)) in hits.iter().enumerate() {
+        let mut seen: Vec<usize> = Vec::new();
+        for (token, word) in &hits[idx..] {
+            if token.end > first.start + MAX_BYTES {
+                break;
+            }
+            if !seen.contains(word) {
+                seen.push(*word);
+            }
+        }
+        if seen.len() > best.0 {
+            best = (seen.len(), first.start);
+        }
+    }
+    // A little of what comes before the first match, from the start of its sentence when that is near.
+    let lead = floor_boundary(passage, best.1.saturating_sub(60));
+    let before = &passage[lead..best.1];
+    let start = match before.rfind(['.', '!', '?', '\n']) {
+        Some(at) => lead + at + 1,
+        None if lead == 0 => 0,
+        None => before.find(char::is_whitespace).map_or(lead, |at| lead + at),
+    };
+    let start = start + (passage[start..].len() - passage[start..].trim_start().len());
+    let limit = floor_boundary(passage, start + MAX_BYTES);
+    let end = if limit == passage.len() {
+        limit
+    } else {
+        passage[start..limit].rfind(char::is_whitespace).map_or(limit, |at| start + at)
+    };
+    start..end.max(start)
+}
+
+/// Whether a text says these folded words one after the other.
+pub(super) fn says(text: &str, phrase: &[String]) -> bool {
+    let mut recent: Vec<String> = Vec::with_capacity(phrase.len());
+    let mut said = false;
+    words::each_token(text, |term, _, _| {
+        if recent.len() == phrase.len() {
+            recent.remove(0);
+        }
+        recent.push(term.to_owned());
+        said |= recent.as_slice() == phrase;
+    });
+    said || phrase.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &[&str]) -> Parsed {
+        Parsed { words: words.iter().map(|w| (*w).to_owned()).collect(), ..Parsed::default() }
+    }
+
+    #[test]
+    fn a_snippet_shows_the_place_where_the_words_meet() {
+        let text = format!(
+            "{}The ferry costs money. {}The ferry tickets to Lisbon cost 40 euros. {}",
+            "Nothing here. ".repeat(20),
+            "Filler words stand here. ".repeat(20),
+            "And more. ".repeat(30)
+        );
+        let (snippet, matches) = of(&text, &parsed(&["tickets", "lisbon"]), &mut Stems::default());
+        assert!(snippet.starts_with("The ferry tickets to Lisbon"), "{snippet}");
+        assert!(snippet.len() <= MAX_BYTES);
+        let marked: Vec<&str> = matches.iter().map(|range| &snippet[range.clone()]).collect();
+        assert_eq!(marked, ["tickets", "Lisbon"]);
+    }
+
+    #[test]
+    fn inflected_words_are_marked_too() {
+        let (_, matches) =
+            of("Alle Rechnungen sind da", &parsed(&["rechnung"]), &mut Stems::default());
+        assert_eq!(matches, [5..15]);
+    }
+
+    #[test]
+    fn a_phrase_needs_its_words_in_a_row() {
+        let words = ["as", "agreed"].map(str::to_owned);
+        assert!(says("It is, As agreed, done", &words));
+        assert!(!says("agreed as", &words));
+    }
+}

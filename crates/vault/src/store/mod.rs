@@ -1,0 +1,170 @@
+//! The vault: one folder with one database, opened once and shared. Reading never waits for writing.
+
+pub mod forget;
+pub(crate) mod people;
+pub(crate) mod prepare;
+pub(crate) mod schema;
+pub mod source;
+pub mod sync;
+pub(crate) mod threads;
+pub mod vectors;
+pub(crate) mod write;
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+
+use crate::error::{Error, Result};
+
+/// The name of the database in the vault's folder.
+pub const DATABASE: &str = "vault.db";
+
+/// An open vault. Cheap to clone; every clone is the same vault.
+#[derive(Clone)]
+pub struct Vault {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dir: PathBuf,
+    database: PathBuf,
+    writer: Mutex<Connection>,
+    /// Idle readers; one is taken for each question and put back after.
+    readers: Mutex<Vec<Connection>>,
+    vectors: crate::search::vectors::Cache,
+    index: crate::index::read::StateCache,
+}
+
+impl Vault {
+    /// Opens the vault in a folder, making both when they are not there.
+    pub fn open(dir: &Path) -> Result<Vault> {
+        fs::create_dir_all(dir).map_err(|cause| io("make the folder", dir, cause))?;
+        let dir = fs::canonicalize(dir).map_err(|cause| io("open the folder", dir, cause))?;
+        let database = dir.join(DATABASE);
+        let writer = schema::open_writer(&database)?;
+        let inner = Inner {
+            writer: Mutex::new(writer),
+            readers: Mutex::default(),
+            vectors: Default::default(),
+            index: Default::default(),
+            dir,
+            database,
+        };
+        Ok(Vault { inner: Arc::new(inner) })
+    }
+
+    /// Moves a damaged database aside (as `vault.db.damaged`) and opens an empty one with the same sources where
+    /// they can still be read; the next sync fills it. The owner's files are never touched.
+    pub fn rebuild(dir: &Path) -> Result<Vault> {
+        let database = dir.join(DATABASE);
+        let roots = schema::open_reader(&database).ok().map(|db| roots_of(&db)).unwrap_or_default();
+        for end in ["", "-wal", "-shm"] {
+            let from = dir.join(format!("{DATABASE}{end}"));
+            if from.exists() {
+                let to = dir.join(format!("{DATABASE}.damaged{end}"));
+                fs::rename(&from, &to).map_err(|cause| io("move aside", &from, cause))?;
+            }
+        }
+        let vault = Vault::open(dir)?;
+        for root in roots {
+            match vault.add(Path::new(&root)) {
+                Ok(_) | Err(Error::NoSuchSource(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(vault)
+    }
+
+    /// The folder the vault lives in.
+    pub fn dir(&self) -> &Path {
+        &self.inner.dir
+    }
+
+    pub(crate) fn vectors(&self) -> &crate::search::vectors::Cache {
+        &self.inner.vectors
+    }
+
+    pub(crate) fn index_state(&self, db: &Connection) -> Result<Arc<crate::index::read::State>> {
+        Ok(self.inner.index.get(db)?)
+    }
+
+    /// Runs a question on an idle reader.
+    pub(crate) fn read<T>(&self, ask: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let idle = lock(&self.inner.readers).pop();
+        let db = match idle {
+            Some(db) => db,
+            None => schema::open_reader(&self.inner.database)?,
+        };
+        let answer = ask(&db);
+        let mut readers = lock(&self.inner.readers);
+        if readers.len() < 8 {
+            readers.push(db);
+        }
+        answer.map_err(|error| self.explain(error))
+    }
+
+    /// Runs changes in one transaction; nothing of it stays when `change` fails.
+    pub(crate) fn write<T>(&self, change: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let mut db = self.writer();
+        let run = || {
+            let step = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let value = change(&step)?;
+            step.commit()?;
+            Ok(value)
+        };
+        run().map_err(|error| self.explain(error))
+    }
+
+    pub(crate) fn writer(&self) -> MutexGuard<'_, Connection> {
+        lock(&self.inner.writer)
+    }
+
+    /// A lock between processes, held while the returned file lives (also a killed process lets go of it).
+    pub(crate) fn claim(&self, name: &str, doing: &'static str) -> Result<File> {
+        let path = self.inner.dir.join(name);
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(
+            |cause| match cause.kind() {
+                std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+                    Error::ReadOnly { path: self.inner.dir.clone() }
+                }
+                _ => io("open the lock", &path, cause),
+            },
+        )?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => {
+                Err(Error::Busy { path: self.inner.dir.clone(), doing })
+            }
+            Err(TryLockError::Error(cause)) => Err(io("lock", &path, cause)),
+        }
+    }
+
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        match error {
+            Error::Database(error) => Error::from_sqlite(&self.inner.database, error),
+            error => error,
+        }
+    }
+}
+
+fn roots_of(db: &Connection) -> Vec<String> {
+    let roots = || -> rusqlite::Result<Vec<String>> {
+        let mut roots = db.prepare("SELECT root FROM source ORDER BY id")?;
+        roots.query_map([], |row| row.get(0))?.collect()
+    };
+    roots().unwrap_or_default()
+}
+
+pub(crate) fn io(doing: &'static str, path: &Path, cause: std::io::Error) -> Error {
+    if cause.kind() == std::io::ErrorKind::StorageFull {
+        return Error::DiskFull { path: path.to_path_buf() };
+    }
+    Error::Io { doing, path: path.to_path_buf(), cause }
+}
+
+/// A panic in another thread must not make the vault unusable: SQLite rolled its transaction back.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,242 @@
+//! Everything about an item that needs no database: its stored text, chunks, index terms and fingerprint.
+//! Runs on the reading threads, so that the one writer only inserts.
+
+use std::collections::HashMap;
+use std::io::Read;
+
+use sha2::{Digest, Sha256};
+
+use crate::index::Counts;
+use crate::index::write::Counted;
+use crate::item::{Item, Kind, Weight};
+use crate::text::chunks::{self, Chunk, Laid};
+use crate::text::header;
+use crate::text::words::{self, Language, Stems};
+
+/// Stored text is deflated in blocks of this many bytes, so that showing one passage of a long document does not
+/// unpack all of it.
+pub(crate) const BLOCK_BYTES: usize = 32 * 1024;
+const DEFLATE_LEVEL: u32 = 6;
+
+pub(crate) struct Prepared {
+    pub(crate) item: Item,
+    pub(crate) laid: Laid,
+    /// (first byte, deflated bytes)
+    pub(crate) blocks: Vec<(usize, Vec<u8>)>,
+    pub(crate) terms: Vec<Counted>,
+    /// Changes when anything that is indexed changes; equal means the chunks may stay.
+    pub(crate) fingerprint: [u8; 16],
+}
+
+pub(crate) fn prepare(item: Item, stems: &mut Stems) -> Prepared {
+    let laid = chunks::lay_out(&item);
+    let language = words::guess_language(&laid.text);
+    let names = Names {
+        kind: item.kind,
+        title: &item.title,
+        people: item.people.iter().map(|p| (p.name.as_str(), p.address.as_deref())).collect(),
+        tags: item.tags.iter().map(String::as_str).collect(),
+        path: &item.place.path,
+        date: item.when.as_ref().map(header::date_terms).unwrap_or_default(),
+    };
+    let terms = terms_of(&names, &laid.text, &laid.chunks, language, stems);
+    let mut hash = Sha256::new();
+    hash.update(laid.text.as_bytes());
+    for chunk in &laid.chunks {
+        hash.update(chunk.heading.as_bytes());
+        hash.update([0, chunk.weight as u8]);
+    }
+    for text in names.texts() {
+        hash.update(text.as_bytes());
+        hash.update([0]);
+    }
+    hash.update(names.date.as_bytes());
+    let mut fingerprint = [0; 16];
+    fingerprint.copy_from_slice(&hash.finalize()[..16]);
+    let blocks = deflate(&laid.text);
+    Prepared { item, laid, blocks, terms, fingerprint }
+}
+
+/// What names an item, wherever it comes from: a reader, or the database when an item is indexed again.
+pub(crate) struct Names<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) title: &'a str,
+    /// (name, address)
+    pub(crate) people: Vec<(&'a str, Option<&'a str>)>,
+    pub(crate) tags: Vec<&'a str>,
+    pub(crate) path: &'a str,
+    /// From [`header::date_terms`].
+    pub(crate) date: String,
+}
+
+impl<'a> Names<'a> {
+    /// Title, people, tags, folder and file name: what the head of every chunk is made of.
+    fn texts(&self) -> impl Iterator<Item = &'a str> {
+        let folders = self.path.split('/').filter(|part| says_something(part, self.kind));
+        std::iter::once(self.title)
+            .chain(self.people.iter().map(|(name, _)| *name))
+            .chain(self.people.iter().filter_map(|(_, address)| *address))
+            .chain(self.tags.iter().copied())
+            .chain(folders)
+    }
+}
+
+/// The terms of each chunk.
+fn terms_of(
+    names: &Names<'_>,
+    text: &str,
+    chunks: &[Chunk],
+    language: Language,
+    stems: &mut Stems,
+) -> Vec<Counted> {
+    let mut head = Count::default();
+    for text in names.texts() {
+        words::each_token(text, |term, _, _| {
+            head.stem(stems.stem(term, language), Counts::HEAD);
+            head.exact(term, Counts::HEAD);
+        });
+    }
+    for address in names.people.iter().filter_map(|(_, address)| *address) {
+        head.exact(&joined(address), Counts::HEAD);
+    }
+    words::each_token(&names.date, |term, _, _| {
+        head.stem(stems.stem(term, language), Counts::CONTEXT);
+    });
+    let count = |chunk: &Chunk| {
+        let mut count = head.clone();
+        words::each_token(&chunk.heading, |term, _, _| {
+            count.stem(stems.stem(term, language), Counts::HEAD);
+        });
+        let text = text.get(chunk.start..chunk.end).unwrap_or_default();
+        let body = chunk.weight == Weight::Body;
+        let field = if body { Counts::BODY } else { Counts::CONTEXT };
+        each_word(text, |term, is_name| {
+            count.stem(stems.stem(term, language), field);
+            if body && is_name {
+                count.exact(term, Counts::BODY);
+            }
+        });
+        Counted { terms: count.terms.into_iter().collect(), length: count.length }
+    };
+    chunks.iter().map(count).collect()
+}
+
+/// Counts of one chunk while its terms come in.
+#[derive(Default, Clone)]
+struct Count {
+    terms: HashMap<String, Counts>,
+    length: u8,
+}
+
+impl Count {
+    fn stem(&mut self, stem: &str, field: Counts) {
+        self.length = self.length.saturating_add(1);
+        self.add(stem, field);
+    }
+
+    fn exact(&mut self, term: &str, field: Counts) {
+        self.add(&format!("={term}"), field);
+    }
+
+    fn add(&mut self, term: &str, field: Counts) {
+        match self.terms.get_mut(term) {
+            Some(counts) => *counts = counts.plus(field),
+            None => {
+                self.terms.insert(term.to_owned(), field);
+            }
+        }
+    }
+}
+
+/// Maildir's own folders and the machine-made names of message files say nothing about a message.
+fn says_something(part: &str, kind: Kind) -> bool {
+    !matches!(part, "cur" | "new" | "tmp") && !(kind == Kind::Mail && part.contains([':', ',']))
+}
+
+/// An address or id without its punctuation: `anna.m@x.org` → `annamxorg`.
+pub(crate) fn joined(text: &str) -> String {
+    words::key(text).replace(' ', "")
+}
+
+/// Calls `take(term, is_name)` for each token. Names are words with digits (ids, numbers, dates) and words that
+/// begin with a capital although no sentence does. In German that is every noun; they are worth finding by prefix
+/// too.
+fn each_word(text: &str, mut take: impl FnMut(&str, bool)) {
+    let mut after_stop = true;
+    let mut end = 0;
+    words::each_token(text, |term, from, to| {
+        let between = &text[end..from];
+        after_stop |= between.contains(['.', '!', '?', '\n', ':']) || end == 0;
+        end = to;
+        let capital = text[from..to].chars().next().is_some_and(char::is_uppercase);
+        take(term, term.bytes().any(|b| b.is_ascii_digit()) || (capital && !after_stop));
+        after_stop = false;
+    });
+}
+
+fn deflate(text: &str) -> Vec<(usize, Vec<u8>)> {
+    let mut blocks = Vec::new();
+    let mut first = 0;
+    while first < text.len() {
+        let end = chunks::floor_boundary(text, first + BLOCK_BYTES);
+        let level = flate2::Compression::new(DEFLATE_LEVEL);
+        let mut packed = Vec::new();
+        // Reading from memory cannot fail, so neither can packing.
+        if flate2::read::DeflateEncoder::new(&text.as_bytes()[first..end], level)
+            .read_to_end(&mut packed)
+            .is_ok()
+        {
+            blocks.push((first, packed));
+        }
+        first = end;
+    }
+    blocks
+}
+
+/// The text of one block; `None` when it is not what we wrote (a damaged database).
+pub(crate) fn inflate(block: &[u8]) -> Option<String> {
+    let mut text = String::new();
+    let limit = 2 * BLOCK_BYTES as u64;
+    flate2::read::DeflateDecoder::new(block).take(limit).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{mail, note};
+
+    #[test]
+    fn text_survives_its_blocks() {
+        let text = "Ein längerer Text über Österreich. ".repeat(5_000);
+        let prepared = prepare(note("a.md", "A", &text), &mut Stems::default());
+        assert!(prepared.blocks.len() > 3);
+        let whole: String = prepared.blocks.iter().map(|(_, b)| inflate(b).unwrap()).collect();
+        assert_eq!(whole, prepared.laid.text);
+    }
+
+    #[test]
+    fn people_and_ids_stand_unstemmed_beside_the_stems() {
+        let item =
+            mail(1, "Anna Meier", "Ben", "Invoices", "The order INV-2024/003 is ready, Clara.");
+        let prepared = prepare(item, &mut Stems::default());
+        let terms: HashMap<String, Counts> = prepared.terms[0].terms.iter().cloned().collect();
+        for term in ["=invoices", "=anna", "=annameierexampleorg", "=2024", "=003", "=clara"] {
+            assert!(terms.contains_key(term), "{term} not in {terms:?}");
+        }
+        assert_eq!(terms["invoic"].head(), 1);
+        assert_eq!(terms["meier"].body(), 0);
+    }
+
+    #[test]
+    fn a_fingerprint_ignores_the_machine_name_of_a_file_but_not_its_words() {
+        let prepare = |item| prepare(item, &mut Stems::default()).fingerprint;
+        let at = |path: &str, text: &str| {
+            let mut item = mail(1, "A", "B", "s", text);
+            item.place.path = path.to_owned();
+            prepare(item)
+        };
+        assert_eq!(at("in/cur/1.host:2,", "hello"), at("in/cur/1.host:2,S", "hello"));
+        assert_ne!(at("in/cur/1.host:2,", "hello"), at("in/cur/1.host:2,", "hullo"));
+    }
+}
