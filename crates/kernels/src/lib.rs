@@ -32,6 +32,8 @@ pub mod isa;
 pub mod pool;
 pub mod reference;
 
+pub mod bench;
+
 mod formats;
 mod lanes;
 mod maths;

@@ -92,3 +92,23 @@ pub(crate) fn gelu<L: Lanes>(lanes: L, v: L::F) -> L::F {
     let half = lanes.mul(v, lanes.splat(0.5));
     lanes.fma(half, erf, half)
 }
+
+/// [`gelu`] within 2e-4, at a quarter of its cost, for values that are rounded to eight bits afterwards.
+///
+/// v · (½ + odd polynomial of v / 4), with v / 4 held to −1 … 1. The coefficients are a weighted least-squares fit,
+/// iterated towards the smallest maximum of the error of the product, under the condition that they add up to ½:
+/// so v ≥ 4 gives v and v ≤ −4 gives 0.
+#[inline(always)]
+pub(crate) fn gelu_coarse<L: Lanes>(lanes: L, v: L::F) -> L::F {
+    const FIT: [f32; 7] =
+        [1.591_481_1, -4.131_482_5, 8.974_02, -13.306_882, 12.521_02, -6.664_026_6, 1.515_869_8];
+    let one = lanes.splat(1.0);
+    let quarter = lanes.mul(v, lanes.splat(0.25));
+    let t = lanes.min(one, lanes.max(lanes.splat(-1.0), quarter));
+    let square = lanes.mul(t, t);
+    let mut p = lanes.splat(FIT[6]);
+    for n in (0..6).rev() {
+        p = lanes.fma(p, square, lanes.splat(FIT[n]));
+    }
+    lanes.mul(v, lanes.fma(p, t, lanes.splat(0.5)))
+}
