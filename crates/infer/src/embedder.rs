@@ -1,12 +1,11 @@
 //! Sentences as vectors: an encoder, its tokenizer, and the words that the model wants before a text.
 
-use crate::vocabulary::{self, Text};
+use crate::vocabulary;
 use crate::{Error, inspect, revision};
 use corpus::tokenizer::{Special, Tokenizer};
 use kernels::pool::Pool;
 use model::encoder::Encoder;
-use model::gguf::Gguf;
-use model::packed_encoder::{PackedEncoder, is_packed};
+use model::packed_encoder::is_packed;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -40,20 +39,11 @@ struct Prefixes {
 impl Embedder {
     /// Loads a sentence-transformers directory, a GGUF file of architecture `bert`, or a packed encoder.
     pub fn load(path: &Path, n_threads: usize) -> Result<Self, Error> {
-        let (encoder, tokenizer, packed) = if path.is_dir() {
-            (Encoder::load(path)?, Text::from_directory(path)?.tokenizer, false)
-        } else if is_packed(&inspect::first_bytes(path)?) {
-            let file = PackedEncoder::open(path)?;
-            let tokenizer = vocabulary::packed_tokenizer(file.vocabulary, path)?;
-            (Encoder::load(path)?, Some(tokenizer), true)
-        } else {
-            (Encoder::load(path)?, Text::from_gguf(&Gguf::open(path)?)?.tokenizer, false)
-        };
-        let missing = || Error::NoTokenizer { path: path.to_owned() };
+        let packed = path.is_file() && is_packed(&inspect::first_bytes(path)?);
         let id = if packed { "multilingual-e5-small".to_string() } else { inspect::name_of(path) };
         Ok(Self {
-            encoder,
-            tokenizer: tokenizer.ok_or_else(missing)?,
+            encoder: Encoder::load(path)?,
+            tokenizer: vocabulary::tokenizer(path)?,
             prefixes: Prefixes::of(&id),
             pool: Pool::new(n_threads),
             id,

@@ -45,3 +45,4 @@ pub use generation::{
 pub use inspect::{Info, TokenizerInfo, inspect};
 pub use sampling::{Sampler, Sampling, uniform};
 pub use session::Session;
+pub use vocabulary::tokenizer;

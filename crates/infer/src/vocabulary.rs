@@ -1,10 +1,10 @@
 //! From what a model's files say about their tokenizer to [`corpus`]'s plain description of one.
 
-use crate::Error;
+use crate::{Error, inspect};
 use corpus::chat::ChatTemplate;
 use corpus::tokenizer::{Roles, TokenType, Tokenizer, Vocabulary, VocabularyKind};
 use model::gguf::Gguf;
-use model::packed_encoder::RawVocabulary;
+use model::packed_encoder::{PackedEncoder, RawVocabulary, is_packed};
 use serde_json::Value;
 use std::path::Path;
 
@@ -95,6 +95,19 @@ impl Text {
             .map_err(at(path))?;
         Ok(Self { tokenizer: Some(tokenizer), template, end })
     }
+}
+
+/// The tokenizer of a model at `path` — a GGUF file, a Hugging Face directory, or a packed encoder — without
+/// its weights.
+pub fn tokenizer(path: &Path) -> Result<Tokenizer, Error> {
+    let found = if path.is_dir() {
+        Text::from_directory(path)?.tokenizer
+    } else if is_packed(&inspect::first_bytes(path)?) {
+        Some(packed_tokenizer(PackedEncoder::open(path)?.vocabulary, path)?)
+    } else {
+        Text::from_gguf(&Gguf::open(path)?)?.tokenizer
+    };
+    found.ok_or_else(|| Error::NoTokenizer { path: path.to_owned() })
 }
 
 /// The vocabulary that a GGUF file describes under `tokenizer.ggml.*`.
