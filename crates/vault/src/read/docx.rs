@@ -370,6 +370,8 @@ impl Body<'_> {
             "p" => self.end_paragraph(),
             "tr" => {
                 self.in_row = self.in_row.saturating_sub(1);
+                let end = self.out.trim_end_matches(' ').len();
+                self.out.truncate(end);
                 if !self.out.is_empty() && !self.out.ends_with('\n') {
                     self.out.push('\n');
                 }

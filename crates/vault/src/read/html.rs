@@ -140,7 +140,8 @@ impl<'o> Reader<'o> {
                 if tag.self_closing {
                     return after;
                 }
-                let (inside, after) = raw_text(after, name);
+                // One that never closes would swallow the page: its text is better than nothing.
+                let Some((inside, after)) = raw_text(after, name) else { return after };
                 if name == "title" && self.page.title.is_none() {
                     self.page.title = Some(clip(&one_line(&entity::decode(inside)), 300))
                         .filter(|t| !t.is_empty());
@@ -429,8 +430,8 @@ fn lower_name<'b>(name: &str, buffer: &'b mut [u8; 16]) -> Option<&'b str> {
     std::str::from_utf8(target).ok()
 }
 
-/// Content of a raw-text element and what follows its end tag; an unclosed one reaches to the end.
-fn raw_text<'h>(html: &'h str, name: &str) -> (&'h str, &'h str) {
+/// Content of a raw-text element and what follows its end tag; `None` when there is no end tag.
+fn raw_text<'h>(html: &'h str, name: &str) -> Option<(&'h str, &'h str)> {
     let bytes = html.as_bytes();
     let mut from = 0;
     while let Some(found) = html[from..].find("</") {
@@ -439,11 +440,11 @@ fn raw_text<'h>(html: &'h str, name: &str) -> (&'h str, &'h str) {
         let end = start + name.len();
         if bytes.get(start..end).is_some_and(|n| n.eq_ignore_ascii_case(name.as_bytes())) {
             let after = html[end..].find('>').map_or(html.len(), |i| end + i + 1);
-            return (&html[..at], &html[after..]);
+            return Some((&html[..at], &html[after..]));
         }
         from = start;
     }
-    (html, "")
+    None
 }
 
 /// One tag: `<name attributes>`, `</name>`; comments and declarations have an empty name.

@@ -24,6 +24,8 @@ pub(crate) struct Envelope {
     pub(crate) subject: String,
     /// (display name, address), as written but decoded.
     pub(crate) from: Vec<(String, String)>,
+    /// Who sent it for the one in `from`; stands in when there is no `from`.
+    pub(crate) sender: Vec<(String, String)>,
     pub(crate) to: Vec<(String, String)>,
     pub(crate) cc: Vec<(String, String)>,
     pub(crate) bcc: Vec<(String, String)>,
@@ -78,7 +80,6 @@ const MAX_SCAN_BYTES: usize = 8 << 30;
 static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
     MessageParser::new()
         .with_mime_headers()
-        .with_date_headers()
         .with_address_headers()
         .with_message_ids()
         .header_text(HeaderName::Subject)
@@ -117,8 +118,8 @@ fn parse(raw: &[u8], remarks: Vec<String>) -> Result<Parsed<'_>, String> {
         .ok_or_else(|| "no mail headers found".to_owned())?;
     let mut parsed = Parsed { remarks, ..Parsed::default() };
     parsed.envelope = envelope(&message, &mut parsed.remarks);
-    bodies(raw, &message, &mut parsed);
-    for id in &message.attachments {
+    let used = bodies(raw, &message, &mut parsed);
+    for id in message.attachments.iter().filter(|id| !used.contains(id)) {
         if let Some(part) = message.parts.get(*id as usize) {
             let part = attachment(raw, part, &mut parsed.remarks);
             parsed.parts.push(part);
@@ -227,6 +228,9 @@ fn envelope(message: &Message<'_>, remarks: &mut Vec<String>) -> Envelope {
     for header in message.headers() {
         read_header(&mut envelope, &mut received, header, remarks);
     }
+    if envelope.from.is_empty() {
+        envelope.from = std::mem::take(&mut envelope.sender);
+    }
     envelope.subject = text::one_line(&rescue(&envelope.subject, remarks));
     if envelope.date.is_none()
         && let Some(stamp) = received
@@ -248,20 +252,24 @@ fn read_header(
             envelope.subject = header.value.as_text().unwrap_or_default().to_owned();
         }
         HeaderName::From => people(&mut envelope.from, &header.value, remarks),
-        HeaderName::Sender if envelope.from.is_empty() => {
-            people(&mut envelope.from, &header.value, remarks);
-        }
+        HeaderName::Sender => people(&mut envelope.sender, &header.value, remarks),
         HeaderName::To => people(&mut envelope.to, &header.value, remarks),
         HeaderName::Cc => people(&mut envelope.cc, &header.value, remarks),
         HeaderName::Bcc => people(&mut envelope.bcc, &header.value, remarks),
         HeaderName::Date if envelope.date.is_none() => {
-            envelope.date = header.value.as_datetime().and_then(stamp);
+            let value = header.value.as_text().unwrap_or_default();
+            envelope.date = date(value);
+            if envelope.date.is_none() {
+                envelope.date = date(&format!("{value} +0000"));
+                if envelope.date.is_some() {
+                    remarks.push("Date names no time zone: read as UTC".to_owned());
+                }
+            }
         }
         HeaderName::Received if received.is_none() => {
             let raw = header.value.as_text().unwrap_or_default();
             let date = raw.rsplit(';').next().unwrap_or_default();
-            *received =
-                DateTime::parse_rfc822(&format!("{}\n", date.trim())).as_ref().and_then(stamp);
+            *received = self::date(date);
         }
         HeaderName::MessageId if envelope.message_id.is_none() => {
             envelope.message_id = ids(&header.value).into_iter().next();
@@ -299,6 +307,14 @@ fn other_header(envelope: &mut Envelope, name: &str, value: &str) {
         let value = rescue(value, &mut Vec::new());
         envelope.keywords.extend(value.split(',').map(text::one_line).filter(|k| !k.is_empty()));
     }
+}
+
+/// Parsed from a string of its own: on zones like `UT` the library's header parser runs on past the blank line
+/// and takes the first paragraph of the text for a part of the date.
+fn date(value: &str) -> Option<Stamp> {
+    let parse = |text: &str| DateTime::parse_rfc822(text).as_ref().and_then(stamp);
+    let value = value.trim().replace("+-", "-");
+    parse(&format!("{value}\n"))
 }
 
 fn stamp(date: &DateTime) -> Option<Stamp> {
@@ -400,7 +416,8 @@ fn encoded_word(word: &str) -> Option<(Vec<u8>, &str)> {
     Some((bytes, after))
 }
 
-fn bodies(raw: &[u8], message: &Message<'_>, parsed: &mut Parsed<'_>) {
+/// Fills in the bodies; returns the attachments that turned out to be bodies.
+fn bodies(raw: &[u8], message: &Message<'_>, parsed: &mut Parsed<'_>) -> Vec<u32> {
     let read = |ids: &[u32], remarks: &mut Vec<String>| -> Vec<Body> {
         let parts = ids.iter().filter_map(|id| message.parts.get(*id as usize));
         parts.filter_map(|part| body(raw, part, remarks)).collect()
@@ -415,8 +432,52 @@ fn bodies(raw: &[u8], message: &Message<'_>, parsed: &mut Parsed<'_>) {
             (bodies, remarks) = (html, html_remarks);
         }
     }
+    let mut used = Vec::new();
+    if bodies.iter().all(|b| b.text.trim().is_empty()) {
+        for id in &message.attachments {
+            let Some(part) = message.parts.get(*id as usize) else { continue };
+            if let Some(body) = salvage(raw, part) {
+                if part.is_encoding_problem {
+                    remarks.push("the message ends before its last boundary".to_owned());
+                }
+                bodies.push(body);
+                used.push(*id);
+            }
+        }
+    }
     parsed.bodies = bodies;
     parsed.remarks.append(&mut remarks);
+    used
+}
+
+/// A nameless text part that the parser set aside: it found no end to it, or could not read its type.
+fn salvage(raw: &[u8], part: &MessagePart<'_>) -> Option<Body> {
+    let textual = part.content_type().is_none_or(|c| c.ctype().eq_ignore_ascii_case("text"));
+    let attached = part.content_disposition().is_some_and(|d| d.is_attachment());
+    if !textual || attached || part.attachment_name().is_some() {
+        return None;
+    }
+    let slice = raw.get(part.offset_body as usize..part.offset_end as usize)?;
+    let encoding = part.content_transfer_encoding().unwrap_or_default().to_ascii_lowercase();
+    let bytes = match encoding.trim() {
+        "base64" => {
+            let mut digits: Vec<u8> = slice
+                .iter()
+                .copied()
+                .filter(|b| b.is_ascii_alphanumeric() || b"+/".contains(b))
+                .collect();
+            digits.truncate(digits.len() / 4 * 4);
+            base64_decode(&digits)?
+        }
+        "quoted-printable" => quoted_printable_decode(slice).unwrap_or_else(|| slice.to_vec()),
+        _ => slice.to_vec(),
+    };
+    let content_type = part.content_type();
+    let label = content_type.and_then(|c| c.attribute("charset"));
+    let text = text::decode(&bytes, label).text.into_owned();
+    let html =
+        content_type.and_then(|c| c.subtype()).is_some_and(|s| s.eq_ignore_ascii_case("html"));
+    (!text.trim().is_empty()).then_some(Body { html, text, flowed: false, delsp: false })
 }
 
 fn body(raw: &[u8], part: &MessagePart<'_>, remarks: &mut Vec<String>) -> Option<Body> {

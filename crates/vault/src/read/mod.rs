@@ -9,7 +9,7 @@
 //! `docx` (zip, quick-xml).
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Seek};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -152,6 +152,18 @@ pub fn bytes(path: &str, bytes: &[u8], limits: &Limits, sink: &mut Sink<'_>) {
         return mbox::read(&place, &mut reader, bytes.len() as u64, limits, sink);
     }
     read_as(format, &Raw::new(place, bytes), limits, sink);
+}
+
+/// Reads an mbox from any seekable reader of `total_bytes`, streaming.
+pub fn mbox_from<R: BufRead + Seek>(
+    reader: &mut R,
+    path: &str,
+    total_bytes: u64,
+    limits: &Limits,
+    sink: &mut Sink<'_>,
+) {
+    let place = Place { path: path.to_owned(), part: String::new() };
+    mbox::read(&place, reader, total_bytes, limits, sink);
 }
 
 /// The raw bytes of the item at `place`: what was hashed into its `content_sha256`.

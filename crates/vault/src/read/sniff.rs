@@ -48,6 +48,7 @@ pub(crate) fn format(path: &str, head: &[u8]) -> Format {
         "mbox" | "mbx" | "mboxrd" if text.starts_with(b"From ") => return Format::Mbox,
         "ics" | "ical" | "ifb" | "icalendar" => return Format::Calendar,
         "vcf" | "vcard" => return Format::Contacts,
+        "docx" | "docm" => return Format::Docx,
         "md" | "markdown" | "mdown" | "mkd" => return Format::Markdown,
         "html" | "htm" | "xhtml" => return Format::Html,
         // Exported mails are often named so; only headers that programs write make a text one.
@@ -117,6 +118,10 @@ fn by_magic(head: &[u8], extension: &str) -> Option<Format> {
             extension == "docx" || extension == "docm" || head.windows(5).any(|w| w == b"word/");
         let media_type = media_type_of(extension).unwrap_or("application/zip");
         return Some(if docx { Format::Docx } else { Format::Other(media_type) });
+    }
+    // A Word file with a password is an OLE container; its reader says so.
+    if head.starts_with(b"\xd0\xcf\x11\xe0") && extension == "docx" {
+        return Some(Format::Docx);
     }
     const MAGIC: [(&[u8], &str); 12] = [
         (b"\x89PNG\r\n", "image/png"),

@@ -47,8 +47,12 @@ pub(crate) fn decode<'a>(bytes: &'a [u8], label: Option<&str>) -> Decoded<'a> {
     Decoded { text, guessed: Some(encoding.name()) }
 }
 
-/// The statistical guess; a megabyte is more than it needs.
+/// The statistical guess; a megabyte is more than it needs. A pound sign or two are no statistics: text with
+/// fewer than four odd bytes is windows-1252.
 pub(crate) fn guess(bytes: &[u8]) -> &'static Encoding {
+    if bytes.iter().filter(|b| **b >= 0x80).take(4).count() < 4 && !bytes.contains(&0x1b) {
+        return encoding_rs::WINDOWS_1252;
+    }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
     detector.feed(&bytes[..bytes.len().min(1 << 20)], true);
     detector.guess(None, Utf8Detection::Deny)

@@ -53,14 +53,20 @@ impl Default for Rules {
     }
 }
 
-/// Lists everything under `root` in path order. A root that is a file is listed by its name, with its folder
-/// as the root.
+/// Lists everything under `root` in path order. A root that is a file is listed by its name.
 ///
 /// Symbolic links are not followed: `link-outside` when they lead out of the root or nowhere, `link-inside`
 /// otherwise (what they point at is listed where it stands).
 #[must_use]
 pub fn walk(root: &Path, rules: &Rules) -> Vec<Entry> {
     let mut found = Vec::new();
+    if let Ok(metadata) = fs::metadata(root)
+        && metadata.is_file()
+    {
+        let path = root.file_name().map(escape).unwrap_or_default();
+        let modified_s = modified_s(&metadata);
+        return vec![Entry::File { path, bytes: metadata.len(), modified_s }];
+    }
     let base = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
     descend(&base, root, "", 0, rules, &mut found);
     found.sort_by(|a, b| a.path().cmp(b.path()));
@@ -240,10 +246,13 @@ fn escape(name: &std::ffi::OsStr) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// The path on disk that a relative, escaped path stands for.
+/// The path on disk that a relative, escaped path stands for; a root that is a file stands for itself.
 #[must_use]
 pub fn to_path(root: &Path, relative: &str) -> PathBuf {
     let mut path = root.to_path_buf();
+    if root.is_file() {
+        return path;
+    }
     for name in relative.split('/').filter(|n| !n.is_empty() && *n != "." && *n != "..") {
         path.push(unescape(name));
     }
