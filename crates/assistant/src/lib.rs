@@ -1,5 +1,25 @@
 //! One turn of conversation: understand, look up, quote, choose, write; always with sources.
 //!
-//! An answer is made by the cheapest step that can make it, and says which one did ([`answer::Step`]).
+//! An answer is made by the cheapest step that can make it, and says which one did ([`answer::Step`]):
+//!
+//! question ──[`question`]──▶ reading ──[`lookup`]──▶ counts, agendas, contact details, or
+//! ──[`evidence`]──▶ ranked sentences ──[`score`]──▶ sure enough? ──[`quote`]──▶ words with sources, else an
+//! abstention that says what was searched and what came near.
 
 pub mod answer;
+mod compose;
+mod draft;
+pub mod embedding;
+pub mod error;
+pub mod evaluation;
+pub mod evidence;
+pub mod history;
+mod lookup;
+pub mod question;
+mod quote;
+pub mod score;
+mod turn;
+mod words;
+
+pub use error::Error;
+pub use turn::{Assistant, Options};

@@ -1,0 +1,57 @@
+//! An answer in the making: words with `[n]` marks and the cited passages, numbered as they come.
+
+use std::ops::Range;
+
+use vault::store::Vault;
+use vault::lookup::items::Entry;
+
+use crate::answer::{Source, Step};
+use crate::words::kind_name;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    pub step: Step,
+    pub text: String,
+    pub sources: Vec<Source>,
+}
+
+impl Draft {
+    pub fn new(step: Step) -> Self {
+        Self { step, text: String::new(), sources: Vec::new() }
+    }
+
+    /// Cites `text[range]` of an item and returns its mark. The same passage keeps its number.
+    pub fn cite(&mut self, entry: &Entry, text: &str, range: Range<usize>, score: f32) -> String {
+        let quote = text.get(range.clone()).unwrap_or_default();
+        let range = if quote.is_empty() { 0..0 } else { range };
+        let same = |source: &&Source| source.id == entry.id && source.start == range.start && source.end == range.end;
+        if let Some(known) = self.sources.iter().find(same) {
+            return format!("[{}]", known.number);
+        }
+        let number = self.sources.len() + 1;
+        self.sources.push(source(number, entry, quote, range, score));
+        format!("[{number}]")
+    }
+
+    /// Cites the first line of an item: its title.
+    pub fn cite_title(&mut self, vault: &Vault, entry: &Entry) -> Result<String, vault::error::Error> {
+        let text = vault.text(entry.id)?.unwrap_or_default();
+        let end = text.find('\n').unwrap_or(text.len());
+        Ok(self.cite(entry, &text, 0..end, 1.0))
+    }
+}
+
+pub fn source(number: usize, entry: &Entry, quote: &str, range: Range<usize>, score: f32) -> Source {
+    Source {
+        number,
+        id: entry.id,
+        path: entry.path.clone(),
+        title: entry.title.clone(),
+        kind: kind_name(entry.kind).to_owned(),
+        date: entry.date.clone(),
+        start: range.start,
+        end: range.end,
+        quote: quote.to_owned(),
+        score,
+    }
+}

@@ -1,0 +1,82 @@
+//! The question's topic as stems with weights: rare words count more than common ones.
+
+use std::collections::HashMap;
+
+use vault::store::Vault;
+use vault::search::Query;
+use vault::text::words::{self, Stems};
+
+/// Topic words of one question.
+pub struct Terms {
+    /// The folded words, in the question's order.
+    pub words: Vec<String>,
+    /// Inverse document frequency of each word.
+    pub weights: Vec<f32>,
+    /// Word index by each of its stems.
+    by_stem: HashMap<String, usize>,
+    stems: Stems,
+}
+
+impl Terms {
+    /// Looks up how rare each word is. A word that occurs nowhere gets the highest weight: it is the premise
+    /// that fails.
+    pub fn new(vault: &Vault, words: &[String]) -> Result<Self, vault::error::Error> {
+        let total = vault.count(&vault::lookup::items::Filter::default())? as f32 * 2.0 + 10.0;
+        let mut stems = Stems::default();
+        let mut terms = Self { words: Vec::new(), weights: Vec::new(), by_stem: HashMap::new(), stems: Stems::default() };
+        for word in words {
+            let of_word = stems.stems_of(word);
+            if of_word.iter().any(|stem| terms.by_stem.contains_key(stem)) {
+                continue;
+            }
+            let query = Query { text: word.clone(), limit: 1, ..Query::default() };
+            let matching = vault.search(&query, None)?.n_matching as f32;
+            let rarity = (1.0f32 + (total - matching + 0.5).max(0.5) / (matching + 0.5)).ln();
+            for stem in of_word {
+                terms.by_stem.insert(stem, terms.words.len());
+            }
+            terms.words.push(word.clone());
+            terms.weights.push(rarity);
+        }
+        Ok(terms)
+    }
+
+    /// How much of each topic word the text has: 1 for the word or its stem, 0.6 for a compound with it.
+    pub fn found_in(&mut self, text: &str) -> Vec<f32> {
+        let mut found = vec![0f32; self.words.len()];
+        if self.words.is_empty() {
+            return found;
+        }
+        let Self { words: topic, by_stem, stems, .. } = self;
+        words::each_token(text, |term, _, _| {
+            for language in words::LANGUAGES {
+                if let Some(&at) = by_stem.get(stems.stem(term, language)) {
+                    found[at] = 1.0;
+                    return;
+                }
+            }
+            for (at, word) in topic.iter().enumerate() {
+                // Compounds: `removal` in `removalmen`, `kitchen` in `kitchens2`, `Kaution` in `Kautionskonto`.
+                let compound = (word.len() >= 5 && term.contains(word.as_str())) || (term.len() >= 5 && word.contains(term));
+                if compound && found[at] < 0.6 {
+                    found[at] = 0.6;
+                }
+            }
+        });
+        found
+    }
+
+    /// The weighted share of the topic that these findings cover; 1 when there is no topic.
+    pub fn share(&self, found: &[f32]) -> f32 {
+        let total: f32 = self.weights.iter().sum();
+        if total <= 0.0 {
+            return 1.0;
+        }
+        self.weights.iter().zip(found).map(|(weight, found)| weight * found).sum::<f32>() / total
+    }
+
+    /// Topic words that none of the findings has at all.
+    pub fn missing(&self, found: &[f32]) -> Vec<&str> {
+        self.words.iter().zip(found).filter(|(_, found)| **found == 0.0).map(|(word, _)| word.as_str()).collect()
+    }
+}

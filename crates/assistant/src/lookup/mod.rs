@@ -1,0 +1,24 @@
+//! Answers that need no reading: counts, lists, agendas, next and last events, contact details, ages, distances
+//! in time. Each is computed from typed lookups and says which items it rests on.
+
+pub mod calendar;
+pub mod contact;
+pub mod mails;
+
+use crate::draft::Draft;
+use crate::evidence::Context;
+use crate::question::{Intent, Question};
+
+/// The first lookup that can answer.
+pub fn answer(context: &Context<'_>, question: &Question) -> Result<Option<Draft>, vault::error::Error> {
+    if let Intent::Contact(field) = question.intent {
+        return contact::field(context, question, field);
+    }
+    if question.intent == Intent::Age {
+        return contact::age(context, question);
+    }
+    if let Some(draft) = mails::answer(context, question)? {
+        return Ok(Some(draft));
+    }
+    calendar::answer(context, question)
+}

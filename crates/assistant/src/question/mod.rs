@@ -1,0 +1,208 @@
+//! A question, read by grammar alone: what is asked for, about whom, when, in which kind of item.
+//!
+//! No model takes part. Word lists for English, German and French stand in [`lexicon`], the rules in
+//! [`intent`], names in [`names`]. Whatever the grammar does not understand stays in `topic`, which is
+//! searched for, so that a misread question still finds its passages.
+
+pub mod intent;
+pub mod lexicon;
+pub mod names;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use jiff::ZonedDateTime;
+use vault::item::Kind;
+use vault::when::{self, Resolved};
+
+use crate::answer::Reading;
+use names::Mention;
+
+/// What the person wants to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Intent {
+    When,
+    Who,
+    Where,
+    Why,
+    /// How many: of items when [`Question::countable`] says so, else a number that a source states.
+    Count,
+    /// How much: an amount that a source states, or a sum of several.
+    Amount,
+    /// How long, how many days until: a stretch of time.
+    Duration,
+    /// How old someone is.
+    Age,
+    List,
+    Find,
+    Latest,
+    First,
+    Next,
+    /// Is the owner free then?
+    Free,
+    /// A field of somebody's card.
+    Contact(Field),
+    YesNo,
+    /// Summaries, drafts, rewriting: words nobody has written yet.
+    Compose,
+    Open,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Field {
+    Phone,
+    Mail,
+    Address,
+    Birthday,
+    Website,
+    /// Role, title or organisation.
+    Work,
+}
+
+/// The kind of span that answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Wants {
+    Date,
+    Time,
+    Person,
+    Place,
+    Amount,
+    Number,
+    Phone,
+    Mail,
+    Address,
+    Reason,
+    Duration,
+    Text,
+}
+
+/// How a named person takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Wrote it: "from Anna", "what did Anna say".
+    From,
+    /// The owner wrote to them.
+    To,
+    With,
+    Any,
+}
+
+/// One word of the question, folded, with its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    pub term: String,
+    pub bytes: Range<usize>,
+    pub capital: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Question {
+    pub text: String,
+    pub words: Vec<Word>,
+    pub intent: Intent,
+    pub wants: Wants,
+    /// Kinds that the question names ("the mail", "which events").
+    pub kinds: Vec<Kind>,
+    /// The question counts or lists items themselves, not something that they say.
+    pub countable: bool,
+    pub times: Vec<Resolved>,
+    /// "on a Monday": any Monday, 1 for Monday.
+    pub weekday: Option<i8>,
+    pub people: Vec<Mention>,
+    /// Capitalised words and quoted strings that are nobody the vault knows.
+    pub names: Vec<String>,
+    /// What is left: the words that a source should share with the question.
+    pub topic: Vec<String>,
+}
+
+impl Question {
+    /// Reads a question. `directory` knows the vault's people; `now` is the owner's clock.
+    pub fn read(text: &str, directory: &names::Directory, now: &ZonedDateTime) -> Question {
+        let words = words(text);
+        let (times, weekday) = any_weekday(when::find(text, now, when::lean_of(text)), text, now);
+        let in_time = |word: &Word| times.iter().any(|t| t.words.start < word.bytes.end && word.bytes.start < t.words.end);
+        let timeless: Vec<Word> = words.iter().filter(|word| !in_time(word)).cloned().collect();
+        let people = directory.mentions(text, &timeless);
+        let read = intent::read(&timeless, !people.is_empty());
+        let in_person = |word: &Word| people.iter().any(|m| m.bytes.start < word.bytes.end && word.bytes.start < m.bytes.end);
+        let rest: Vec<&Word> = timeless.iter().filter(|word| !in_person(word)).collect();
+        let names = names::unknown(text, &rest);
+        let topic = rest
+            .iter()
+            .filter(|word| !read.used.contains(&word.bytes.start) && !lexicon::is_filler(&word.term))
+            .map(|word| word.term.clone())
+            .collect();
+        Question {
+            text: text.to_owned(),
+            words,
+            intent: read.intent,
+            wants: read.wants,
+            kinds: read.kinds,
+            countable: read.countable,
+            times,
+            weekday,
+            people,
+            names,
+            topic,
+        }
+    }
+
+    /// How the question was read, for its owner to see.
+    pub fn reading(&self) -> Reading {
+        Reading {
+            intent: self.intent.name().to_owned(),
+            times: self.times.iter().map(|time| time.text.clone()).collect(),
+            people: self.people.iter().map(|mention| mention.name.clone()).collect(),
+            kinds: self.kinds.iter().map(|&kind| crate::words::kind_name(kind).to_owned()).collect(),
+        }
+    }
+
+    /// Whether any of these folded words stands in the question.
+    pub fn says(&self, any: &[&str]) -> bool {
+        self.words.iter().any(|word| any.contains(&word.term.as_str()))
+    }
+}
+
+impl Intent {
+    /// The names that [`Reading::intent`] lists.
+    pub fn name(self) -> &'static str {
+        match self {
+            Intent::When | Intent::Duration | Intent::Age => "when",
+            Intent::Who => "who",
+            Intent::Where => "where",
+            Intent::Count | Intent::Amount => "count",
+            Intent::List | Intent::Find => "list",
+            Intent::Latest | Intent::First => "latest",
+            Intent::Next => "next",
+            Intent::Free => "free",
+            Intent::Contact(_) => "lookup",
+            Intent::Why | Intent::YesNo | Intent::Compose | Intent::Open => "open",
+        }
+    }
+}
+
+/// "On a Monday" names no day: it is a filter. Takes such a weekday out of the times.
+fn any_weekday(mut times: Vec<Resolved>, text: &str, now: &ZonedDateTime) -> (Vec<Resolved>, Option<i8>) {
+    let indefinite = |time: &Resolved| {
+        let before = text[..time.words.start].trim_end().rsplit(char::is_whitespace).next().unwrap_or_default();
+        let one_word = !text[time.words.clone()].contains(char::is_whitespace);
+        one_word && matches!(before.to_lowercase().as_str(), "a" | "an" | "einem" | "einen" | "un")
+    };
+    let Some(at) = times.iter().position(indefinite) else { return (times, None) };
+    let time = times.remove(at);
+    let day = jiff::Timestamp::from_second(time.start).ok().map(|start| now.time_zone().to_datetime(start));
+    (times, day.map(|day| day.weekday().to_monday_one_offset()))
+}
+
+/// Folded words with their bytes.
+pub fn words(text: &str) -> Vec<Word> {
+    vault::text::words::tokens(text)
+        .into_iter()
+        .map(|token| {
+            let capital = text[token.start..].chars().next().is_some_and(char::is_uppercase);
+            Word { term: token.term, bytes: token.start..token.end, capital }
+        })
+        .collect()
+}

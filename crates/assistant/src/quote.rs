@@ -1,0 +1,177 @@
+//! Quotes: the best sentence in its source's words, its dates resolved beside them, what it replaces, and the
+//! template sentence around it.
+
+use std::ops::Range;
+
+use vault::item::{Kind, Role};
+use vault::when::{Granularity, Resolved};
+
+use crate::answer::Step;
+use crate::draft::Draft;
+use crate::evidence::{Candidate, Evidence, Passage, sentences, spans};
+use crate::question::{Intent, Question, Wants};
+use crate::words;
+
+/// A quote is lengthened by a neighbour up to this.
+const QUOTE_BYTES: usize = 320;
+/// A sentence this much worse than the best may still win by being newer.
+pub const NEWER_MARGIN: f32 = 0.45;
+
+/// Which candidate to quote: the best, or a newer one that says the same thing about as well.
+pub fn choose<'a>(evidence: &'a Evidence, question: &Question) -> Option<(&'a Candidate, Option<&'a Candidate>)> {
+    let best = evidence.candidates.first()?;
+    // Who asks for the first, or for a time long past, does not want the newest.
+    if matches!(question.intent, Intent::First) || !question.times.is_empty() {
+        return Some((best, None));
+    }
+    let date = |candidate: &Candidate| evidence.passages[candidate.passage].item.entry.when.as_ref().map(|when| when.start);
+    let rival = evidence.candidates.iter().skip(1).take(12).find(|other| {
+        other.passage != best.passage
+            && best.score - other.score <= NEWER_MARGIN
+            && other.features.coverage >= 0.9 * best.features.coverage
+            && other.features.fits >= best.features.fits
+            && other.features.people >= best.features.people
+            && other.features.quoted <= best.features.quoted
+    });
+    let Some(rival) = rival else { return Some((best, None)) };
+    match (date(best), date(rival)) {
+        (Some(old), Some(new)) if new > old => Some((rival, Some(best))),
+        (Some(_), Some(_)) => Some((best, Some(rival))),
+        _ => Some((best, None)),
+    }
+}
+
+/// The answer around a quote.
+pub fn draft(evidence: &Evidence, question: &Question, chosen: &Candidate, other: Option<&Candidate>) -> Draft {
+    let passage = &evidence.passages[chosen.passage];
+    let range = lengthened(passage, chosen, question);
+    let quote = one_line(&passage.text[range.clone()]);
+    let mut draft = Draft::new(Step::Template);
+    let mark = draft.cite(&passage.item.entry, &passage.text, range.clone(), chosen.score);
+    let times = spans::times(&passage.text[range.clone()], passage.written.as_ref());
+    let lead = lead(question, &times);
+    if lead.is_empty() && matches!(question.intent, Intent::Find) {
+        draft.step = Step::Quote;
+    }
+    draft.text = format!("{lead}{}: “{quote}” {mark}", source_phrase(passage));
+    let resolved = resolved(&passage.text[range], &times);
+    if !resolved.is_empty() {
+        draft.text.push_str(&format!(" ({resolved})"));
+    }
+    if let Some(other) = other {
+        let old = &evidence.passages[other.passage];
+        let mark = draft.cite(&old.item.entry, &old.text, other.bytes.clone(), other.score);
+        let quote = one_line(&old.text[other.bytes.clone()]);
+        let earlier = old.item.entry.when.as_ref().map(|when| when.start) < passage.item.entry.when.as_ref().map(|when| when.start);
+        let word = if earlier { "Earlier" } else { "See also" };
+        draft.text.push_str(&format!("\n{word}, {}: “{quote}” {mark}", lower_first(&source_phrase(old))));
+    }
+    draft
+}
+
+/// The sentence with the neighbour that holds the answer's span or more of the topic, while short.
+pub fn lengthened(passage: &Passage, chosen: &Candidate, question: &Question) -> Range<usize> {
+    let mut range = chosen.bytes.clone();
+    let around = sentences::sentences(&passage.text, 0..passage.text.len());
+    let Some(at) = around.iter().position(|sentence| sentence.start == chosen.bytes.start) else { return range };
+    let text = |range: &Range<usize>| &passage.text[range.clone()];
+    let typed = |range: &Range<usize>| {
+        question.wants != Wants::Text && spans::fits(text(range), question.wants, &spans::times(text(range), passage.written.as_ref()), false) > 0.6
+    };
+    let has_span = typed(&range);
+    // A heading, a list's opening or a very short line says little without what follows.
+    let open = text(&range).ends_with(':') || range.len() < 40;
+    if let Some(next) = around.get(at + 1)
+        && next.end - range.start <= QUOTE_BYTES
+        && (open || (!has_span && (typed(next) || question.wants == Wants::Text)))
+    {
+        range.end = next.end;
+    }
+    if !has_span
+        && !typed(&range)
+        && let Some(before) = at.checked_sub(1).map(|at| &around[at])
+        && typed(before)
+        && range.end - before.start <= QUOTE_BYTES
+    {
+        range.start = before.start;
+    }
+    range
+}
+
+/// White space of wrapped lines as single spaces.
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// "Anna Meier's mail of 3 May 2026".
+pub fn source_phrase(passage: &Passage) -> String {
+    let item = &passage.item;
+    let date = passage.written.as_ref().map(|written| words::day(written.date()));
+    let of_date = date.as_ref().map_or(String::new(), |date| format!(" of {date}"));
+    match item.entry.kind {
+        Kind::Mail => {
+            let author = item.people.iter().find(|person| person.role == Role::From);
+            let name = author.map(|person| if person.name.is_empty() { person.address.clone().unwrap_or_default() } else { person.name.clone() });
+            match name.filter(|name| !name.is_empty()) {
+                Some(name) => format!("According to the mail from {name}{of_date}"),
+                None => format!("According to the mail “{}”{of_date}", item.entry.title),
+            }
+        }
+        Kind::Event => format!("According to the event “{}”{of_date}", item.entry.title),
+        Kind::Contact => format!("According to the contact {}", item.entry.title),
+        Kind::Note => format!("According to your note “{}”{of_date}", item.entry.title),
+        Kind::Document => format!("According to the document “{}”", item.entry.title),
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_lowercase().chain(letters).collect())
+}
+
+/// The date or time asked for, worked out: "On 7 May 2026. ".
+fn lead(question: &Question, times: &[Resolved]) -> String {
+    let asked = |time: &&Resolved| question.times.iter().any(|asked| asked.start == time.start && asked.end == time.end);
+    let fine = |time: &&Resolved| matches!(time.granularity, Granularity::Day | Granularity::Part | Granularity::Time | Granularity::Span);
+    let answer = match question.wants {
+        Wants::Date => times.iter().filter(|time| !asked(time)).find(fine).or_else(|| times.iter().find(|time| !asked(time))),
+        Wants::Time => times.iter().find(|time| time.granularity == Granularity::Time),
+        _ => None,
+    };
+    answer.map_or(String::new(), |time| format!("{}. ", capitalised(&long_months(time.interval_text()))))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Intervals are said with short months; a lead spells them out.
+fn long_months(text: &str) -> String {
+    const LONG: [(&str, &str); 11] = [
+        (" Jan ", " January "),
+        (" Feb ", " February "),
+        (" Mar ", " March "),
+        (" Apr ", " April "),
+        (" Jun ", " June "),
+        (" Jul ", " July "),
+        (" Aug ", " August "),
+        (" Sep ", " September "),
+        (" Oct ", " October "),
+        (" Nov ", " November "),
+        (" Dec ", " December "),
+    ];
+    LONG.iter().fold(text.to_owned(), |text, (short, long)| text.replace(short, long))
+}
+
+/// Relative words with what they meant when they were written: "“yesterday” = 7 May 2026".
+fn resolved(quote: &str, times: &[Resolved]) -> String {
+    let relative = |time: &&Resolved| {
+        let said = &quote[time.words.clone()];
+        let has_year = vault::text::words::tokens(said).iter().any(|token| token.term.len() == 4 && token.term.bytes().all(|b| b.is_ascii_digit()));
+        !has_year && time.granularity != Granularity::Time
+    };
+    let notes: Vec<String> =
+        times.iter().filter(relative).take(3).map(|time| format!("“{}” = {}", one_line(&quote[time.words.clone()]), time.interval_text())).collect();
+    notes.join(", ")
+}

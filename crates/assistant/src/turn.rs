@@ -1,0 +1,263 @@
+//! One turn: read the question, try the steps from the cheapest, say which one answered.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use infer::{Cancel, Engine};
+use jiff::ZonedDateTime;
+use vault::store::Vault;
+use vault::embed::Embed;
+use vault::item::Kind;
+use vault::lookup::items::Filter;
+use vault::lookup::people::Person;
+
+use crate::answer::{Answer, Event, Source, Step, Timings, TokenCounts};
+use crate::draft::{Draft, source};
+use crate::error::Error;
+use crate::evidence::{self, Context, Evidence};
+use crate::history::{self, Turn};
+use crate::question::names::{Directory, Known};
+use crate::question::{Intent, Question};
+use crate::{compose, lookup, quote, score, words};
+
+/// How to answer.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The owner's clock, with their zone.
+    pub now: ZonedDateTime,
+    /// Nearest misses shown with an abstention.
+    pub nearest: usize,
+    /// Ends a model's writing early.
+    pub cancel: Cancel,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { now: ZonedDateTime::now(), nearest: 3, cancel: Cancel::new() }
+    }
+}
+
+/// Answers questions about one vault. Cheap to share between threads.
+pub struct Assistant {
+    vault: Vault,
+    embedder: Option<Arc<dyn Embed>>,
+    engine: Option<Engine>,
+    /// The people met most often, and for how many items that was asked.
+    people: Mutex<Option<(u64, Arc<Vec<Known>>)>>,
+}
+
+/// People kept at hand for recognising names in sentences.
+const PEOPLE: usize = 400;
+
+impl Assistant {
+    /// With neither model nor vectors: lookups, quotes and templates.
+    pub fn new(vault: Vault) -> Self {
+        Self { vault, embedder: None, engine: None, people: Mutex::default() }
+    }
+
+    /// Adds similarity by meaning, where the vault has vectors of this embedder.
+    pub fn with_embedder(mut self, embedder: Arc<dyn Embed>) -> Self {
+        self.embedder = Some(embedder);
+        self
+    }
+
+    /// Adds a model for summaries and drafts.
+    pub fn with_engine(mut self, engine: Engine) -> Self {
+        self.engine = Some(engine);
+        self
+    }
+
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// Answers, streaming events in the order that [`Event`] states.
+    pub fn ask(&self, text: &str, history: &[Turn], options: &Options, on_event: &mut dyn FnMut(Event)) -> Result<Answer, Error> {
+        let begun = Instant::now();
+        let common = self.common_people()?;
+        let known = |text: &str| self.directory(text, &common);
+        let (question, directory) = history::read(text, history, &known, &options.now);
+        let reading = question.reading();
+        on_event(Event::Reading(reading.clone()));
+        let understand = ms(begun);
+        let context = Context { vault: &self.vault, embedder: self.embedder.as_deref(), now: &options.now, directory: &directory };
+        let searching = Instant::now();
+        let mut outcome = self.answer(&context, &question, options)?;
+        let search = outcome.search_ms.min(ms(searching));
+        let answering = ms(searching) - search;
+        on_event(Event::Sources(outcome.draft.sources.clone()));
+        on_event(Event::Text(outcome.draft.text.clone()));
+        let answer = Answer {
+            answer: std::mem::take(&mut outcome.draft.text),
+            sources: std::mem::take(&mut outcome.draft.sources),
+            step: outcome.draft.step,
+            reading,
+            searched: outcome.searched,
+            nearest: outcome.nearest,
+            timings_ms: Timings { understand, search, answer: answering, total: ms(begun) },
+            tokens: outcome.tokens,
+        };
+        on_event(Event::Done(Box::new(answer.clone())));
+        Ok(answer)
+    }
+
+    /// The evidence for a question without an answer made of it: for evaluation and for fitting.
+    pub fn evidence(&self, text: &str, options: &Options) -> Result<(Question, Evidence), Error> {
+        let common = self.common_people()?;
+        let directory = self.directory(text, &common);
+        let question = Question::read(text, &directory, &options.now);
+        let context = Context { vault: &self.vault, embedder: self.embedder.as_deref(), now: &options.now, directory: &directory };
+        let evidence = evidence::gather(&context, &question)?;
+        Ok((question, evidence))
+    }
+
+    fn answer(&self, context: &Context<'_>, question: &Question, options: &Options) -> Result<Outcome, Error> {
+        if let Some(draft) = lookup::answer(context, question)? {
+            return Ok(Outcome::answered(draft, 0.0));
+        }
+        let searching = Instant::now();
+        let evidence = evidence::gather(context, question)?;
+        let search_ms = ms(searching);
+        if question.intent == Intent::Compose {
+            return self.compose(&evidence, question, options, search_ms);
+        }
+        let chosen = quote::choose(&evidence, question);
+        let sure = chosen.as_ref().is_some_and(|(best, _)| score::confidence(&evidence, best, question) >= score::ANSWERS_FROM);
+        let draft = match chosen {
+            Some((best, other)) if sure => quote::draft(&evidence, question, best, other),
+            _ => return self.abstain(&evidence, question, options, search_ms),
+        };
+        Ok(Outcome::answered(draft, search_ms))
+    }
+
+    /// Summaries and drafts: the model's words where they hold, else the passages'.
+    fn compose(&self, evidence: &Evidence, question: &Question, options: &Options, search_ms: f64) -> Result<Outcome, Error> {
+        if let Some(engine) = &self.engine
+            && let Some(composed) = compose::write(engine, evidence, question, &options.cancel)?
+        {
+            return Ok(Outcome { tokens: composed.tokens, ..Outcome::answered(composed.draft, search_ms) });
+        }
+        match compose::quotes(evidence, question) {
+            Some(draft) => Ok(Outcome::answered(draft, search_ms)),
+            None => self.abstain(evidence, question, options, search_ms),
+        }
+    }
+
+    /// "Not in your data", with what was looked through and what came near.
+    fn abstain(&self, evidence: &Evidence, question: &Question, options: &Options, search_ms: f64) -> Result<Outcome, Error> {
+        let searched = self.searched()?;
+        let mut draft = Draft::new(Step::Abstain);
+        draft.text = format!("I found nothing in your data that says this. Searched: {searched}.");
+        let mut nearest: Vec<Source> = Vec::new();
+        for candidate in &evidence.candidates {
+            let passage = &evidence.passages[candidate.passage];
+            if nearest.len() >= options.nearest || nearest.iter().any(|known| known.id == passage.item.entry.id) {
+                continue;
+            }
+            let range = candidate.bytes.clone();
+            nearest.push(source(nearest.len() + 1, &passage.item.entry, &passage.text[range.clone()], range, candidate.score));
+        }
+        if let Some(missing) = unsupported(evidence, question) {
+            draft.text.push_str(&format!(" {missing}"));
+        }
+        if !nearest.is_empty() {
+            draft.text.push_str(" The nearest passages are beside.");
+        }
+        Ok(Outcome { searched, nearest, ..Outcome::answered(draft, search_ms) })
+    }
+
+    /// "1,204 mails, 96 events".
+    fn searched(&self) -> Result<String, Error> {
+        let mut parts = Vec::new();
+        for kind in [Kind::Mail, Kind::Event, Kind::Contact, Kind::Note, Kind::Document] {
+            let n = self.vault.count(&Filter { kinds: vec![kind], ..Filter::default() })?;
+            if n > 0 {
+                parts.push(words::count_of(usize::try_from(n).unwrap_or(usize::MAX), words::kind_name(kind)));
+            }
+        }
+        Ok(if parts.is_empty() { "an empty vault".to_owned() } else { parts.join(", ") })
+    }
+
+    /// The people met most often, remembered until the vault grows or shrinks.
+    fn common_people(&self) -> Result<Arc<Vec<Known>>, Error> {
+        let n = self.vault.count(&Filter::default())?;
+        let mut remembered = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, people)) = remembered.as_ref()
+            && *at == n
+        {
+            return Ok(Arc::clone(people));
+        }
+        let people: Vec<Known> = self.vault.top_people(PEOPLE)?.iter().map(known).collect();
+        let people = Arc::new(people);
+        *remembered = Some((n, Arc::clone(&people)));
+        Ok(people)
+    }
+
+    /// Everybody whom a word of the text may name, and the people met most often.
+    fn directory(&self, text: &str, common: &[Known]) -> Directory {
+        let mut people = common.to_vec();
+        for word in crate::question::words(text) {
+            if word.term.len() < 3 || crate::question::lexicon::is_filler(&word.term) {
+                continue;
+            }
+            // A vault that cannot be read says so in the search that follows.
+            for person in self.vault.people(&word.term).unwrap_or_default() {
+                if !people.iter().any(|known| known.id == person.id) {
+                    people.push(known(&person));
+                }
+            }
+        }
+        Directory::new(people)
+    }
+}
+
+#[derive(Debug)]
+struct Outcome {
+    draft: Draft,
+    search_ms: f64,
+    tokens: TokenCounts,
+    searched: String,
+    nearest: Vec<Source>,
+}
+
+impl Outcome {
+    fn answered(draft: Draft, search_ms: f64) -> Self {
+        Self { draft, search_ms, tokens: TokenCounts::default(), searched: String::new(), nearest: Vec::new() }
+    }
+}
+
+fn known(person: &Person) -> Known {
+    Known {
+        id: person.id,
+        name: person.name.clone(),
+        names: person.names.clone(),
+        addresses: person.addresses.clone(),
+        weight: usize::try_from(person.n_items).unwrap_or(usize::MAX),
+        has_card: person.card.is_some(),
+    }
+}
+
+/// Which premise has no support, in words.
+fn unsupported(evidence: &Evidence, question: &Question) -> Option<String> {
+    let best = evidence.candidates.first()?;
+    let passage = &evidence.passages[best.passage];
+    let title = &passage.item.entry.title;
+    if best.features.people < 0.5 && !question.people.is_empty() {
+        let names: Vec<String> = question.people.iter().map(|mention| mention.name.clone()).collect();
+        return Some(format!("The passage that comes closest, “{title}”, says it of somebody other than {}.", words::join(&names)));
+    }
+    let folded = vault::text::words::key(&passage.text);
+    let absent: Vec<String> =
+        question.names.iter().filter(|name| !folded.contains(&vault::text::words::key(name))).map(|name| format!("“{name}”")).collect();
+    if !absent.is_empty() {
+        return Some(format!("Nothing near says {}.", words::join(&absent)));
+    }
+    if matches!(question.intent, Intent::When) && best.features.fits < 0.5 {
+        return Some(format!("“{title}” is about it and gives no date."));
+    }
+    None
+}
+
+fn ms(begun: Instant) -> f64 {
+    begun.elapsed().as_secs_f64() * 1e3
+}

@@ -1,0 +1,77 @@
+//! Words for people: names of kinds, dates written out, numbers with their separators.
+
+use jiff::civil::Date;
+use vault::item::Kind;
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// The name of one item of a kind.
+pub fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Mail => "mail",
+        Kind::Event => "event",
+        Kind::Contact => "contact",
+        Kind::Note => "note",
+        Kind::Document => "document",
+    }
+}
+
+/// `1 mail`, `1,204 mails`.
+pub fn count_of(n: usize, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(n))
+}
+
+/// `1,204`.
+pub fn grouped(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `3 May 2026`.
+pub fn day(date: Date) -> String {
+    format!("{} {} {}", date.day(), MONTHS[usize::from(date.month().unsigned_abs()) - 1], date.year())
+}
+
+/// `Tuesday 3 May 2026`.
+pub fn weekday_and_day(date: Date) -> String {
+    let weekday = match date.weekday() {
+        jiff::civil::Weekday::Monday => "Monday",
+        jiff::civil::Weekday::Tuesday => "Tuesday",
+        jiff::civil::Weekday::Wednesday => "Wednesday",
+        jiff::civil::Weekday::Thursday => "Thursday",
+        jiff::civil::Weekday::Friday => "Friday",
+        jiff::civil::Weekday::Saturday => "Saturday",
+        jiff::civil::Weekday::Sunday => "Sunday",
+    };
+    format!("{weekday} {}", day(date))
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub fn join(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
