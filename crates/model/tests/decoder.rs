@@ -3,6 +3,7 @@
 mod support;
 
 use kernels::pool::Pool;
+use model::cost::parameters;
 use model::decoder::{Decoder, KvCache, Rows};
 use support::{Reference, argmax, golden, log_softmax, real_model};
 
@@ -79,4 +80,113 @@ fn smollm2_from_gguf_agrees_with_pytorch_on_the_dequantised_weights() {
 #[test]
 fn gemma3_from_gguf_agrees_with_pytorch_on_the_dequantised_weights() {
     agrees_with_pytorch("gemma-3-270m-q4_k_m.gguf");
+}
+
+/// Largest difference between two sets of logits.
+fn distance(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// Sums run in another order for one row than for many, so logits of about 10 differ in the last digits.
+const ROUNDING: f32 = 1e-4;
+
+#[test]
+fn step_by_step_gives_what_the_whole_prompt_gives() {
+    let pool = Pool::new(2);
+    for name in TINY {
+        let (decoder, tokens, _) = tiny(name);
+        let whole = logits(&decoder, &tokens);
+        for step in [1, 3, 17] {
+            let mut cache = KvCache::new(decoder.config(), tokens.len());
+            let mut stepped = Vec::new();
+            for part in tokens.chunks(step) {
+                stepped.extend(decoder.forward(&pool, &mut cache, part, Rows::All).unwrap());
+            }
+            assert_eq!(cache.len(), tokens.len());
+            let distance = distance(&whole, &stepped);
+            assert!(distance < ROUNDING, "{name} in steps of {step}: {distance}");
+        }
+    }
+}
+
+#[test]
+fn a_prompt_longer_than_a_chunk_gives_what_its_halves_give() {
+    let pool = Pool::new(2);
+    let (decoder, ..) = tiny("gemma3-tiny");
+    let tokens: Vec<u32> = (0..600).map(|i| i * 31 % 128).collect();
+    let mut cache = KvCache::new(decoder.config(), 600);
+    let whole = decoder.forward(&pool, &mut cache, &tokens, Rows::Last).unwrap();
+    cache.truncate(0);
+    assert!(decoder.forward(&pool, &mut cache, &tokens[..399], Rows::None).unwrap().is_empty());
+    let halves = decoder.forward(&pool, &mut cache, &tokens[399..], Rows::Last).unwrap();
+    assert!(distance(&whole, &halves) < ROUNDING);
+}
+
+#[test]
+fn a_truncated_cache_continues_like_a_fresh_one() {
+    let pool = Pool::new(2);
+    for name in TINY {
+        let (decoder, tokens, _) = tiny(name);
+        let mut cache = KvCache::new(decoder.config(), tokens.len());
+        decoder.forward(&pool, &mut cache, &tokens, Rows::None).unwrap();
+        cache.truncate(100);
+        assert_eq!(cache.len(), tokens.len());
+        cache.truncate(21);
+        assert_eq!(cache.len(), 21);
+        let other: Vec<u32> = tokens.iter().rev().copied().take(10).collect();
+        let continued = decoder.forward(&pool, &mut cache, &other, Rows::All).unwrap();
+        let mut fresh = KvCache::new(decoder.config(), 31);
+        decoder.forward(&pool, &mut fresh, &tokens[..21], Rows::None).unwrap();
+        let expected = decoder.forward(&pool, &mut fresh, &other, Rows::All).unwrap();
+        // The first 21 rows of the cache came from 40 tokens together, the fresh ones from 21.
+        let distance = distance(&continued, &expected);
+        assert!(distance < ROUNDING, "{name}: {distance}");
+    }
+}
+
+#[test]
+fn results_have_the_same_bits_for_any_number_of_threads() {
+    let (decoder, tokens, _) = tiny("llama-tiny");
+    let run = |n_threads| {
+        let pool = Pool::new(n_threads);
+        let mut cache = KvCache::new(decoder.config(), 64);
+        let mut logits = decoder.forward(&pool, &mut cache, &tokens, Rows::All).unwrap();
+        logits.extend(decoder.forward(&pool, &mut cache, &[5], Rows::Last).unwrap());
+        logits
+    };
+    assert_eq!(run(1), run(2));
+    assert_eq!(run(1), run(5));
+}
+
+#[test]
+fn what_cannot_be_done_is_an_error_and_leaves_the_cache_as_it_was() {
+    let pool = Pool::new(1);
+    let (decoder, ..) = tiny("llama-tiny");
+    let mut cache = KvCache::new(decoder.config(), 4);
+    decoder.forward(&pool, &mut cache, &[1, 2], Rows::None).unwrap();
+    let error = decoder.forward(&pool, &mut cache, &[128], Rows::Last).unwrap_err().to_string();
+    assert!(error.contains("token 128"), "{error}");
+    let error = decoder.forward(&pool, &mut cache, &[1, 2, 3], Rows::Last).unwrap_err().to_string();
+    assert!(error.contains("5 positions") && error.contains("room for 4"), "{error}");
+    assert_eq!(cache.len(), 2);
+    assert!(decoder.forward(&pool, &mut cache, &[], Rows::Last).unwrap().is_empty());
+    assert_eq!(decoder.forward(&pool, &mut cache, &[3, 4], Rows::Last).unwrap().len(), 128);
+}
+
+#[test]
+fn parameters_are_counted_as_the_files_have_them() {
+    for name in TINY {
+        let (config, weights) = model::decoder::read(&golden(name)).unwrap();
+        assert_eq!(parameters(&config).total, weights.n_elements() as u64, "{name}");
+    }
+    for (file, published) in [
+        ("SmolLM2-135M-Instruct.Q4_1.gguf", 134_515_008),
+        ("gemma-3-270m-q4_k_m.gguf", 268_098_176),
+    ] {
+        let Some(path) = real_model(file) else { continue };
+        let (config, weights) = model::decoder::read(&path).unwrap();
+        assert_eq!(parameters(&config).total, published);
+        assert_eq!(weights.n_elements(), published as usize);
+    }
 }

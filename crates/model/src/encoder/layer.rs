@@ -1,14 +1,14 @@
 //! One encoder layer over a group of texts that lie one after the other.
 
-use kernels::activation;
 use kernels::attention::{self, Mask, Shape};
 use kernels::norm::layer_norm;
 use kernels::pool::Pool;
 
+use super::Precision;
+use super::projection::{Epilogue, Projection};
 use crate::Error;
 use crate::config::EncoderConfig;
 use crate::weights::Weights;
-use crate::weights::linear::Linear;
 
 /// Gain and bias of a LayerNorm.
 #[derive(Debug)]
@@ -29,13 +29,13 @@ impl Norm {
 /// The weights of one layer.
 #[derive(Debug)]
 pub(super) struct Layer {
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    output: Linear,
+    query: Projection,
+    key: Projection,
+    value: Projection,
+    output: Projection,
     attention_norm: Norm,
-    up: Linear,
-    down: Linear,
+    up: Projection,
+    down: Projection,
     output_norm: Norm,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Scratch {
     keys: Vec<f32>,
     values: Vec<f32>,
     gathered: Vec<f32>,
-    /// What a block adds to x, and then the sum of both.
+    /// A second residual stream: norms write from one to the other.
     pub(super) update: Vec<f32>,
     inner: Vec<f32>,
 }
@@ -75,10 +75,12 @@ impl Layer {
         config: &EncoderConfig,
         weights: &Weights,
         layer_idx: usize,
+        precision: Precision,
     ) -> Result<Self, Error> {
         let (hidden, inner) = (config.hidden, config.feed_forward);
         let name = |part: &str| format!("blk.{layer_idx}.{part}");
-        let linear = |part: &str, rows, cols| Linear::load(weights, &name(part), rows, cols, true);
+        let linear =
+            |part: &str, rows, cols| Projection::load(weights, &name(part), rows, cols, precision);
         Ok(Self {
             query: linear("attn_q", hidden, hidden)?,
             key: linear("attn_k", hidden, hidden)?,
@@ -100,9 +102,9 @@ impl Layer {
         lengths: &[usize],
     ) {
         let Scratch { x, queries, keys, values, gathered, update, inner } = scratch;
-        self.query.apply(pool, queries, x);
-        self.key.apply(pool, keys, x);
-        self.value.apply(pool, values, x);
+        self.query.apply(pool, queries, x, Epilogue::None);
+        self.key.apply(pool, keys, x, Epilogue::None);
+        self.value.apply(pool, values, x, Epilogue::None);
         let mut start = 0;
         for &length in lengths {
             let span = start..start + length * config.hidden;
@@ -120,14 +122,11 @@ impl Layer {
             attention::attend(pool, &mut gathered[span.clone()], q, k, v, &shape);
             start = span.end;
         }
-        self.output.apply(pool, update, gathered);
-        activation::add(pool, update, x);
+        self.output.apply(pool, x, gathered, Epilogue::Add);
         let Norm { gain, bias } = &self.attention_norm;
-        layer_norm(pool, x, update, gain, bias, config.norm_eps);
-        self.up.apply(pool, inner, x);
-        activation::gelu_erf(pool, inner);
-        self.down.apply(pool, update, inner);
-        activation::add(pool, update, x);
+        layer_norm(pool, update, x, gain, bias, config.norm_eps);
+        self.up.apply(pool, inner, update, Epilogue::Gelu);
+        self.down.apply(pool, update, inner, Epilogue::Add);
         let Norm { gain, bias } = &self.output_norm;
         layer_norm(pool, x, update, gain, bias, config.norm_eps);
     }
