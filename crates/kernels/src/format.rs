@@ -147,7 +147,11 @@ impl<'a> Matrix<'a> {
 
     /// One row as f32: how an embedding table is read.
     pub fn dequantize_row(&self, out: &mut [f32], row_idx: usize) {
-        dequantize(out, self.format, self.row(row_idx));
+        self.dequantize_row_on(Isa::detect(), out, row_idx);
+    }
+
+    pub(crate) fn dequantize_row_on(&self, isa: Isa, out: &mut [f32], row_idx: usize) {
+        dequantize_on(isa, out, self.format, self.row(row_idx));
     }
 
     /// Rows `start..start + n_rows` as a matrix of their own (for example one of several fused projections).

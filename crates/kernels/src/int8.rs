@@ -14,6 +14,7 @@ mod product;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::pool::Pool;
+use crate::reduce::largest_magnitude;
 use crate::scratch::{self, SharedMut};
 
 /// Outputs whose weights lie interleaved; a vector of AVX-512, two of AVX2.
@@ -198,18 +199,4 @@ impl Kernel for QuantizeRow<'_> {
         }
         scale
     }
-}
-
-#[inline(always)]
-fn largest_magnitude<L: Lanes>(lanes: L, x: &[f32]) -> f32 {
-    let zero = lanes.splat(0.0);
-    let mut best = zero;
-    let chunks = x.chunks_exact(L::N);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        // SAFETY: the chunk has N values.
-        let v = unsafe { lanes.load(chunk.as_ptr()) };
-        best = lanes.max(best, lanes.max(v, lanes.sub(zero, v)));
-    }
-    rest.iter().fold(lanes.largest(best), |a, v| a.max(v.abs()))
 }

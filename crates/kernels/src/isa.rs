@@ -117,6 +117,30 @@ impl Isa {
         }
     }
 
+    /// Whether vectors are the compiler's business here.
+    pub(crate) fn is_portable(self) -> bool {
+        self.level == Level::Scalar
+    }
+
+    /// Like [`Isa::dispatch`], for kernels that are not worth compiling for the portable path.
+    ///
+    /// # Panics
+    /// When [`Isa::is_portable`].
+    #[inline]
+    pub(crate) fn dispatch_vectors<K: Kernel>(self, kernel: K) -> K::Output {
+        match self.level {
+            Level::Scalar => unreachable!("this kernel has no portable version"),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: both levels are only made after the features were found on this machine.
+            Level::Avx2 => unsafe { crate::lanes::avx2::run(kernel) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Level::Avx512 { .. } => unsafe { crate::lanes::avx512::run(kernel) },
+            #[cfg(test)]
+            Level::Emulated512 => kernel.run(Array::<16>),
+        }
+    }
+
     /// Like [`Isa::dispatch`], with the instructions for products of bytes where the machine has them.
     #[inline]
     pub(crate) fn dispatch_bytes<K: Kernel>(self, kernel: K) -> K::Output {

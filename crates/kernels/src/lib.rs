@@ -37,6 +37,7 @@ pub mod bench;
 mod formats;
 mod lanes;
 mod maths;
+mod reduce;
 mod scratch;
 
 #[cfg(test)]

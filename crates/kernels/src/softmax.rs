@@ -5,6 +5,7 @@
 use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
 use crate::maths;
+use crate::reduce::highest;
 
 /// Each row of `width` values of `x` becomes a probability distribution, in place.
 ///
@@ -81,18 +82,6 @@ impl Kernel for LogSoftmax<'_> {
             *v = (*v - highest) - log_total;
         }
     }
-}
-
-#[inline(always)]
-pub(crate) fn highest<L: Lanes>(lanes: L, x: &[f32]) -> f32 {
-    let mut best = lanes.splat(f32::NEG_INFINITY);
-    let chunks = x.chunks_exact(L::N);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        // SAFETY: the chunk has N values.
-        best = lanes.max(best, unsafe { lanes.load(chunk.as_ptr()) });
-    }
-    rest.iter().fold(lanes.largest(best), |a, &v| if a > v { a } else { v })
 }
 
 /// Σ e^(xᵢ − shift); the terms are stored when there is a place for them, which may be x itself.

@@ -7,8 +7,9 @@ use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::maths;
 use crate::pool::Pool;
+use crate::reduce::{dot, highest};
 use crate::scratch::SharedMut;
-use crate::softmax::{exp_sum, highest};
+use crate::softmax::exp_sum;
 
 /// Keys between two looks at the running maximum. Their scores stay in one small array.
 const KEY_BLOCK: usize = 64;
@@ -95,35 +96,6 @@ pub(super) fn cap_scores<L: Lanes>(lanes: L, scores: &mut [f32], cap: f32) {
             lanes.store(chunk.as_mut_ptr(), lanes.mul(factor, maths::tanh(lanes, v)));
         }
     }
-}
-
-#[inline(always)]
-fn dot<L: Lanes>(lanes: L, a: &[f32], b: &[f32]) -> f32 {
-    let len = a.len().min(b.len());
-    let mut sums = [lanes.splat(0.0); 2];
-    let mut i = 0;
-    // SAFETY: indices stay below both lengths.
-    unsafe {
-        while i + 2 * L::N <= len {
-            for (part, sum) in sums.iter_mut().enumerate() {
-                let at = i + part * L::N;
-                *sum =
-                    lanes.fma(lanes.load(a.as_ptr().add(at)), lanes.load(b.as_ptr().add(at)), *sum);
-            }
-            i += 2 * L::N;
-        }
-        if i + L::N <= len {
-            let (a, b) = (lanes.load(a.as_ptr().add(i)), lanes.load(b.as_ptr().add(i)));
-            sums[0] = lanes.fma(a, b, sums[0]);
-            i += L::N;
-        }
-    }
-    let mut total = lanes.sum(lanes.add(sums[0], sums[1]));
-    while i < len {
-        total += a[i] * b[i];
-        i += 1;
-    }
-    total
 }
 
 /// out += Σ_j weights[j] · values[j · stride ..].

@@ -127,28 +127,23 @@ impl<B: Block> Kernel for Dequantize<'_, B> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        dequantize_row::<L, B>(lanes, self.out, self.bytes);
-    }
-}
-
-/// Dequantises `out.len()` values, for use inside other kernels.
-#[inline(always)]
-pub(crate) fn dequantize_row<L: Lanes, B: Block>(lanes: L, out: &mut [f32], bytes: &[u8]) {
-    let n_blocks = out.len() / B::LEN;
-    for idx in 0..n_blocks {
-        let values = &mut out[idx * B::LEN..(idx + 1) * B::LEN];
-        let block = &bytes[idx * B::BYTES..(idx + 1) * B::BYTES];
-        // SAFETY: both slices have the size of a block.
-        unsafe { B::visit(lanes, block.as_ptr(), &mut Store { out: values.as_mut_ptr() }) };
-    }
-    // Only the plain formats can leave a remainder: it is padded to a block with zeros.
-    let rest = &mut out[n_blocks * B::LEN..];
-    if !rest.is_empty() {
-        let padded = Padded::new(&bytes[n_blocks * B::BYTES..]);
-        let mut values = [0.0f32; PADDED_LEN];
-        // SAFETY: plain blocks are `PADDED_LEN` values and at most as many bytes as `Padded` holds.
-        unsafe { B::visit(lanes, padded.0.as_ptr(), &mut Store { out: values.as_mut_ptr() }) };
-        rest.copy_from_slice(&values[..rest.len()]);
+        let Self { out, bytes, .. } = self;
+        let n_blocks = out.len() / B::LEN;
+        for idx in 0..n_blocks {
+            let values = &mut out[idx * B::LEN..(idx + 1) * B::LEN];
+            let block = &bytes[idx * B::BYTES..(idx + 1) * B::BYTES];
+            // SAFETY: both slices have the size of a block.
+            unsafe { B::visit(lanes, block.as_ptr(), &mut Store { out: values.as_mut_ptr() }) };
+        }
+        // Only the plain formats can leave a remainder: it is padded to a block with zeros.
+        let rest = &mut out[n_blocks * B::LEN..];
+        if !rest.is_empty() {
+            let padded = Padded::new(&bytes[n_blocks * B::BYTES..]);
+            let mut values = [0.0f32; PADDED_LEN];
+            // SAFETY: plain blocks are `PADDED_LEN` values and at most as many bytes as `Padded` holds.
+            unsafe { B::visit(lanes, padded.0.as_ptr(), &mut Store { out: values.as_mut_ptr() }) };
+            rest.copy_from_slice(&values[..rest.len()]);
+        }
     }
 }
 

@@ -11,12 +11,11 @@
 //! that depth are 64 KB and stay in the second-level cache while the rows of x pass. The sum over one DEPTH is
 //! finished in registers before it is added to y, so an element's order of summation depends on nothing but `cols`.
 
-use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::tile::{self, TILE_ROWS, Update};
-use crate::format::{Format, Matrix};
-use crate::formats::{Block, dequantize_row, with_block};
+use crate::format::Matrix;
+use crate::formats;
 use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
 use crate::norm::by_rows;
@@ -89,63 +88,50 @@ fn multiply(pool: &Pool, y: &mut [f32], x: &[f32], stride: usize, w: &Matrix<'_>
 /// `packed[(p · depth + k) · 2N + r]` with `depth` the number of inputs rounded up to 8. Missing rows are zeros.
 fn pack(isa: Isa, packed: &mut [f32], w: &Matrix<'_>, rows: Range<usize>, inputs: Range<usize>) {
     let width = 2 * isa.lanes();
-    // The buffer is taken out here: inside a kernel no closure may stand between the instruction set and the loop.
-    scratch::with(8 * inputs.len().next_multiple_of(8), |values| {
-        with_block!(w.format(), B => isa.dispatch_8(Pack::<B> {
-            packed, values, w, rows, inputs, width, block: PhantomData,
-        }));
+    let depth = inputs.len().next_multiple_of(8);
+    let format = w.format();
+    let block_of = |col: usize| col / format.block_len() * format.block_bytes();
+    let bytes = block_of(inputs.start)..block_of(inputs.end);
+    scratch::with(8 * depth, |values| {
+        for first in (0..rows.len().next_multiple_of(width)).step_by(8) {
+            for (r, values) in values.chunks_exact_mut(depth).enumerate() {
+                let row_idx = rows.start + first + r;
+                let n_filled = if row_idx < rows.end { inputs.len() } else { 0 };
+                let (filled, rest) = values.split_at_mut(n_filled);
+                if n_filled > 0 {
+                    formats::dequantize(isa, filled, format, &w.row(row_idx)[bytes.clone()]);
+                }
+                rest.fill(0.0);
+            }
+            let (panel, column) = (first / width, first % width);
+            let panel = &mut packed[panel * depth * width..(panel + 1) * depth * width];
+            isa.dispatch_8(Transpose { panel, values, width, column, depth });
+        }
     });
 }
 
-struct Pack<'a, B> {
-    packed: &'a mut [f32],
-    /// Eight dequantised rows.
-    values: &'a mut [f32],
-    w: &'a Matrix<'a>,
-    rows: Range<usize>,
-    inputs: Range<usize>,
+/// Eight rows of `depth` values become columns `column … column + 7` of a panel of `width`.
+struct Transpose<'a> {
+    panel: &'a mut [f32],
+    values: &'a [f32],
     width: usize,
-    block: PhantomData<B>,
+    column: usize,
+    depth: usize,
 }
 
-impl<B: Block> Kernel for Pack<'_, B> {
+impl Kernel for Transpose<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let format = self.w.format();
-        let depth = self.inputs.len().next_multiple_of(8);
-        let block_of = |col: usize| col / format.block_len() * format.block_bytes();
-        let bytes = block_of(self.inputs.start)..block_of(self.inputs.end);
-        let n_rows = self.rows.len().next_multiple_of(self.width);
-        for first in (0..n_rows).step_by(8) {
-            for (r, values) in self.values.chunks_exact_mut(depth).enumerate() {
-                let row_idx = self.rows.start + first + r;
-                let (filled, rest) = if row_idx < self.rows.end {
-                    values.split_at_mut(self.inputs.len())
-                } else {
-                    values.split_at_mut(0)
-                };
-                rest.fill(0.0);
-                if !filled.is_empty() {
-                    let row = &self.w.row(row_idx)[bytes.clone()];
-                    dequantize_row::<L, B>(lanes, filled, row);
-                }
-            }
-            let (panel, r) = (first / self.width, first % self.width);
-            let panel = &mut self.packed[panel * depth * self.width + r..];
-            assert!(panel.len() + r >= depth * self.width);
-            for k in (0..depth).step_by(8) {
-                // SAFETY: k + 8 ≤ depth columns of 8 rows were just written, and the panel has `depth` rows of
-                // `width` of which 8 columns from r on are filled.
-                unsafe {
-                    lanes.transpose_8x8(
-                        panel.as_mut_ptr().add(k * self.width),
-                        self.width,
-                        self.values.as_ptr().add(k),
-                        depth,
-                    );
-                }
+        let Self { panel, values, width, column, depth } = self;
+        assert!(panel.len() == depth * width && values.len() == 8 * depth && column + 8 <= width);
+        for k in (0..depth).step_by(8) {
+            // SAFETY: depth is a multiple of 8, so k + 8 columns of 8 rows are read, and 8 columns of k + 8 rows
+            // of the panel are written.
+            unsafe {
+                let to = panel.as_mut_ptr().add(k * width + column);
+                lanes.transpose_8x8(to, width, values.as_ptr().add(k), depth);
             }
         }
     }

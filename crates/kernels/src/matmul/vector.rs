@@ -8,10 +8,11 @@ use std::ops::Range;
 
 use crate::format::{Format, Matrix};
 use crate::formats::{Block, PADDED_LEN, Padded, Sink, with_block};
-use crate::isa::Kernel;
+use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
 use crate::pool::Pool;
-use crate::scratch::SharedMut;
+use crate::reduce::Dot;
+use crate::scratch::{self, SharedMut};
 
 /// Weight bytes per task: large enough that claiming it costs nothing beside reading it, small enough that threads
 /// end together.
@@ -24,11 +25,31 @@ pub(super) fn matmul(pool: &Pool, y: &mut [f32], x: &[f32], w: &Matrix<'_>) {
     let y = SharedMut::new(y);
     pool.run(w.rows().div_ceil(task_rows), |task_idx| {
         let rows = task_idx * task_rows..w.rows().min((task_idx + 1) * task_rows);
+        if pool.isa().is_portable() {
+            portable(pool.isa(), y, x, w, rows);
+            return;
+        }
         let rows = Rows { y, x, w, rows };
         with_block!(w.format(), B => match n {
-            1 => pool.isa().dispatch(Products::<B, 1, 4> { rows, n, block: PhantomData }),
-            _ => pool.isa().dispatch(Products::<B, 4, 2> { rows, n, block: PhantomData }),
+            1 => pool.isa().dispatch_vectors(Products::<B, 1, 4> { rows, n, block: PhantomData }),
+            _ => pool.isa().dispatch_vectors(Products::<B, 4, 2> { rows, n, block: PhantomData }),
         });
+    });
+}
+
+/// Without intrinsics, unpacking into registers is beyond what compilers keep there: each row is dequantised to a
+/// buffer first. That is two passes, and a tenth of the code to compile.
+fn portable(isa: Isa, y: SharedMut<f32>, x: &[f32], w: &Matrix<'_>, rows: Range<usize>) {
+    scratch::with(w.cols(), |row| {
+        for row_idx in rows {
+            w.dequantize_row_on(isa, row, row_idx);
+            for (i, x) in x.chunks_exact(w.cols()).enumerate() {
+                let product = isa.dispatch(Dot { a: x, b: row });
+                // SAFETY: y has a row of as many values as w has rows for each row of x, and this task alone
+                // writes column `row_idx`.
+                unsafe { *y.pointer().add(i * w.rows() + row_idx) = product };
+            }
+        }
     });
 }
 
