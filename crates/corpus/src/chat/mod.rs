@@ -113,7 +113,9 @@ impl ChatTemplate {
         let mut run = |form| {
             let mut messages = roles::adapt(messages, options.tools, &self.abilities, form)?;
             messages.iter_mut().for_each(|message| guard_strings(message, guard));
-            let mut tools = Value::Array(options.tools.to_vec());
+            // The plainest conversation has the tools in its text already.
+            let tools = if form == Form::AsGiven { options.tools } else { &[] };
+            let mut tools = Value::Array(tools.to_vec());
             guard_strings(&mut tools, guard);
             self.run(messages, tools, options)
         };

@@ -9,9 +9,9 @@ use serde::Serialize;
 use serde_json::Value;
 use std::io;
 
-/// Steps that one rendering may take. The bytes that it makes on the way count too. The largest template we
-/// know (24 tools, a hundred messages) needs less than a hundredth.
-const FUEL: u64 = 100_000_000;
+/// Steps that one rendering may take. The bytes that it makes on the way count too: enough for a conversation
+/// of some megabytes, used up by an endless loop in about a second.
+const FUEL: u64 = 20_000_000;
 /// Longest output: sixteen million bytes are four million tokens.
 const OUTPUT_LIMIT_BYTES: usize = 16 << 20;
 /// Begins the text of an error that the template raised itself.

@@ -11,6 +11,7 @@ use super::vocabulary::{Roles, TokenType};
 use super::{PieceStyle, Vocabulary};
 use crate::Error;
 use serde_json::Value;
+use tokenizers::models::ModelWrapper;
 use tokenizers::models::unigram::Unigram;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::bert::BertNormalizer;
@@ -114,8 +115,10 @@ impl Described {
         let mut types = vec![TokenType::Normal; tokens.len()];
         let mut wholes = Vec::new();
         for (id, token) in inner.get_added_tokens_decoder() {
-            if token.special {
-                types[id as usize] = TokenType::Control;
+            if token.special
+                && let Some(kind) = types.get_mut(id as usize)
+            {
+                *kind = TokenType::Control;
                 wholes.push(Whole {
                     text: token.content,
                     id,
@@ -127,6 +130,7 @@ impl Described {
             }
         }
         let (prefix, suffix) = frame(&inner).map_err(json)?;
+        hide_control_pieces(&mut inner, &types)?;
         let decoder =
             serde_json::to_value(inner.get_decoder()).map_err(|e| Error::Json(e.to_string()))?;
         let (style, drops_first_space) = style(&decoder);
@@ -137,6 +141,26 @@ impl Described {
         library.inner.encode_fast("a\u{10fffd}", false).map_err(json)?;
         Ok(Self { library, tokens, types, wholes, roles, prefix, suffix, style, drops_first_space })
     }
+}
+
+/// A Unigram table lists control tokens among its pieces, with a score that text can reach: `</s>` in a mail
+/// would become the token. They are renamed to what no text contains; [`special`](super::special) finds them.
+fn hide_control_pieces(
+    inner: &mut tokenizers::Tokenizer,
+    types: &[TokenType],
+) -> Result<(), Error> {
+    let ModelWrapper::Unigram(model) = inner.get_model() else { return Ok(()) };
+    let described = serde_json::to_value(model).map_err(|e| Error::Json(e.to_string()))?;
+    let unknown = described["unk_id"].as_u64().map(|id| id as usize);
+    let byte_fallback = described["byte_fallback"].as_bool().unwrap_or(false);
+    let piece = |(id, (piece, score)): (usize, &(String, f64))| {
+        let control = types.get(id) == Some(&TokenType::Control) && Some(id) != unknown;
+        (if control { format!("\0{id}\0") } else { piece.clone() }, *score)
+    };
+    let pieces = model.iter().enumerate().map(piece).collect();
+    let hidden = Unigram::from(pieces, unknown, byte_fallback).map_err(json)?;
+    inner.with_model(hidden);
+    Ok(())
 }
 
 fn vocabulary(error: tokenizers::Error) -> Error {

@@ -3,12 +3,10 @@
 //!
 //! reference/make_reference.py made the digests in reference/tokens.json from the same texts and model files.
 
-mod support;
-
+use crate::support::{self, sample::sample};
 use corpus::tokenizer::{Special, Tokenizer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use support::sample::sample;
 
 fn reference() -> Value {
     serde_json::from_str(include_str!("reference/tokens.json")).unwrap()

@@ -1,6 +1,6 @@
 """The sample that tokenizers are compared on: 10,000 texts in many scripts and programming languages.
 
-tests/support/sample.rs makes the same bytes from the same fragments.json; keep the two alike.
+support/sample.rs (beside this folder) makes the same bytes from the same fragments.json; keep the two alike.
 """
 
 import json

@@ -1,0 +1,9 @@
+//! What the crate promises, checked against references and with real files. One test program, because the
+//! parts share the readers in `support`.
+
+mod support;
+
+mod agreement;
+mod chat;
+mod json;
+mod vocabulary;
