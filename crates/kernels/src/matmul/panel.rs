@@ -18,7 +18,6 @@ use crate::format::Matrix;
 use crate::formats;
 use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
-use crate::norm::by_rows;
 use crate::pool::Pool;
 use crate::scratch::{self, SharedMut};
 
@@ -29,30 +28,8 @@ const DEPTH: usize = 512;
 /// A task gets no fewer rows of x than this, or packing would outweigh multiplying.
 const LEAST_X_ROWS: usize = 48;
 
-/// Rows of x a multiple of this apart fall into the same set of the first-level cache and evict each other; x is
-/// then copied once to rows that lie a cache line further apart (1024³: 50 % of the peak before, see
-/// docs/kernels.md for after).
-const COLLIDING_STRIDE: usize = 1024;
-
 pub(super) fn matmul(pool: &Pool, y: &mut [f32], x: &[f32], w: &Matrix<'_>) {
-    let cols = w.cols();
-    if !cols.is_multiple_of(COLLIDING_STRIDE) {
-        return multiply(pool, y, x, cols, w);
-    }
-    let (n, stride) = (x.len() / cols, cols + 16);
-    scratch::with(n * stride, |copy| {
-        by_rows(pool, copy, stride, |first, copy| {
-            for (copy, x) in copy.chunks_exact_mut(stride).zip(x[first * cols..].chunks(cols)) {
-                copy[..cols].copy_from_slice(x);
-            }
-        });
-        multiply(pool, y, copy, stride, w);
-    });
-}
-
-/// The product, with rows of x `stride` apart.
-fn multiply(pool: &Pool, y: &mut [f32], x: &[f32], stride: usize, w: &Matrix<'_>) {
-    let n = x.len() / stride;
+    let n = x.len() / w.cols();
     let n_row_blocks = w.rows().div_ceil(ROW_BLOCK);
     // Several tasks per thread, so that threads end at about the same time.
     let wanted = (4 * pool.n_threads()).div_ceil(n_row_blocks);
@@ -73,7 +50,7 @@ fn multiply(pool: &Pool, y: &mut [f32], x: &[f32], stride: usize, w: &Matrix<'_>
                     y,
                     x,
                     packed,
-                    stride,
+                    cols: w.cols(),
                     n_outputs: w.rows(),
                     rows: rows.clone(),
                     x_rows: x_rows.clone(),
@@ -142,7 +119,7 @@ struct Multiply<'a> {
     y: SharedMut<f32>,
     x: &'a [f32],
     packed: &'a [f32],
-    stride: usize,
+    cols: usize,
     n_outputs: usize,
     rows: Range<usize>,
     x_rows: Range<usize>,
@@ -161,15 +138,15 @@ impl Kernel for Multiply<'_> {
             let n_x = TILE_ROWS.min(self.x_rows.end - x_row);
             for first in (0..self.rows.len()).step_by(width) {
                 let n_rows = width.min(self.rows.len() - first);
-                // SAFETY: x has rows of `stride`, of which the inputs are a part; the panel has `depth` rows of `width`; y has rows of
+                // SAFETY: x has rows of `cols`, of which the inputs are a part; the panel has `depth` rows of `width`; y has rows of
                 // `n_outputs`, and this task alone writes its columns of its rows.
                 unsafe {
                     tile::multiply(
                         lanes,
                         self.y.pointer().add(x_row * self.n_outputs + self.rows.start + first),
                         self.n_outputs,
-                        self.x.as_ptr().add(x_row * self.stride + self.inputs.start),
-                        self.stride,
+                        self.x.as_ptr().add(x_row * self.cols + self.inputs.start),
+                        self.cols,
                         self.packed.as_ptr().add(first * depth),
                         width,
                         self.inputs.len(),
