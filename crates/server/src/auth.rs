@@ -60,20 +60,20 @@ struct Session {
 pub struct Door {
     hosts: Vec<String>,
     token: Secret,
-    api_key: Option<Secret>,
+    api_keys: Vec<Secret>,
     sessions: Mutex<VecDeque<Session>>,
 }
 
 impl Door {
     /// A door for the bound address, and the token that opens it.
-    pub fn new(addr: SocketAddr, api_key: Option<&str>) -> Result<(Self, String), Error> {
+    pub fn new(addr: SocketAddr, api_keys: &[String]) -> Result<(Self, String), Error> {
         let token = random_hex()?;
         let port = addr.port();
         let hosts = ["127.0.0.1", "localhost", "[::1]"].map(|name| format!("{name}:{port}")).into();
         let door = Door {
             hosts,
             token: Secret::of(&token),
-            api_key: api_key.map(Secret::of),
+            api_keys: api_keys.iter().map(|key| Secret::of(key)).collect(),
             sessions: Mutex::default(),
         };
         Ok((door, token))
@@ -193,12 +193,14 @@ pub(crate) async fn need_session(
     (StatusCode::UNAUTHORIZED, axum::Json(serde_json::json!({ "error": message }))).into_response()
 }
 
-/// Whether a `/v1` request may go on: always without a configured key, else with exactly that key.
+/// Whether a `/v1` request may go on: always without configured keys, else with one of them.
 pub(crate) fn bearer_allowed(door: &Door, headers: &HeaderMap) -> bool {
-    let Some(api_key) = &door.api_key else { return true };
+    if door.api_keys.is_empty() {
+        return true;
+    }
     headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Bearer "))
-        .is_some_and(|key| api_key.matches(key.trim()))
+        .is_some_and(|given| door.api_keys.iter().any(|key| key.matches(given.trim())))
 }

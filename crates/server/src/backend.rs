@@ -110,14 +110,11 @@ pub struct Search {
     pub q: String,
     pub kind: String,
     pub person: String,
-    /// `YYYY-MM-DD`, both inclusive.
-    pub from: String,
-    pub to: String,
     /// A prepared list: `unanswered`, `upcoming`, `attachments`; empty for a search.
     pub list: String,
+    /// For attachments: their media type.
+    pub media: String,
     pub limit: usize,
-    /// Readings of `q` the person removed, separated by newlines.
-    pub without: String,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -130,10 +127,10 @@ pub struct Found {
 
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Chip {
-    /// `person`, `time` or `kind`.
-    pub sort: String,
     /// "last week = 16–22 Nov 2026"
     pub text: String,
+    /// What to take out of the query to remove it.
+    pub words: String,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -145,7 +142,9 @@ pub struct Hit {
     pub date: String,
     pub people: String,
     pub snippet: String,
-    /// Where the snippet stands in the item's text, in bytes.
+    /// Bytes of the snippet that match.
+    pub matches: Vec<(usize, usize)>,
+    /// Where the passage stands in the item's text, in bytes; equal when there is none.
     pub start: usize,
     pub end: usize,
 }
@@ -184,6 +183,8 @@ pub struct Related {
 /// The original's rich form, not yet safe to show.
 #[derive(Debug, Clone)]
 pub enum Rich {
+    /// Nothing but words.
+    Plain(String),
     Html(String),
     Markdown(String),
 }
@@ -212,6 +213,8 @@ pub struct Status {
     pub text_bytes: u64,
     pub index_bytes: u64,
     pub pending_vectors: u64,
+    pub n_failures: u64,
+    /// The first hundred.
     pub failures: Vec<Why>,
 }
 
@@ -219,12 +222,15 @@ pub struct Status {
 pub struct SourceStatus {
     pub id: i64,
     pub path: String,
-    /// Items the source holds, and those stored here.
+    pub reachable: bool,
+    /// Files the source holds, and those read whole.
     pub there: u64,
     pub here: u64,
     pub failed: u64,
+    pub excluded: u64,
+    pub items: u64,
+    /// When it was last read, or empty.
     pub synced: String,
-    pub kinds: Vec<(String, u64)>,
 }
 
 /// The "what I found" card: each row leads somewhere.
@@ -236,24 +242,25 @@ pub struct Card {
     pub people: Vec<(String, u64)>,
     pub events: Vec<Hit>,
     pub unanswered: Vec<Hit>,
-    /// (kind of file, count)
-    pub attachments: Vec<(String, u64)>,
+    /// (kind of file in words, media type, count)
+    pub attachments: Vec<(String, String, u64)>,
 }
 
 /// A reading of files under way; the last one says `done` or `error`.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Progress {
-    /// `reading`, `vectors`, `done`
+    /// `reading`, then `done`.
     pub stage: String,
     pub items: u64,
-    /// Known once the source has been walked.
-    pub of: Option<u64>,
+    pub files: u64,
+    pub of_files: u64,
     pub people: u64,
     /// "2019–2026"
     pub years: String,
     pub per_second: f64,
     pub seconds_left: Option<f64>,
     pub failures: u64,
+    /// Something to say about it, or empty.
     pub now: String,
 }
 

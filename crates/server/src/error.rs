@@ -29,6 +29,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the vault says is written for people already; only its sort decides the status.
+    pub(crate) fn vault(error: vault::error::Error) -> Self {
+        use vault::error::Error as Vault;
+        match error {
+            Vault::NoSuchSource(_) | Vault::UnknownSource(_) | Vault::Filter { .. } => {
+                Error::BadRequest(error.to_string())
+            }
+            Vault::UnknownItem(id) => Error::NotFound {
+                what: format!("item {id}"),
+                hint: "it may have been removed since; search for it again".into(),
+            },
+            _ => Error::Failed(error.to_string()),
+        }
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Error::Refused(_) => StatusCode::FORBIDDEN,

@@ -26,6 +26,11 @@ pub fn from_markdown(source: &str) -> String {
     html
 }
 
+/// Plain text as HTML.
+pub fn from_text(text: &str) -> String {
+    format!("<pre>{}</pre>", ammonia::clean_text(text))
+}
+
 fn without_front_matter(source: &str) -> &str {
     let rest = source.strip_prefix("---\n").or_else(|| source.strip_prefix("---\r\n"));
     rest.and_then(|rest| rest.split_once("\n---"))

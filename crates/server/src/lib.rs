@@ -10,8 +10,11 @@ pub mod api;
 pub mod assets;
 pub mod auth;
 pub mod backend;
+mod base64;
 pub mod error;
+pub mod house;
 pub mod html;
+pub mod openai;
 pub mod serve;
 pub mod stream;
 

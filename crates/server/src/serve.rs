@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::auth::{self, Door};
 use crate::backend::Backend;
+use crate::openai::{self, Models};
 use crate::{Error, api, assets};
 
 /// Connections served at once; more wait in the kernel's queue.
@@ -37,8 +38,9 @@ pub struct ServeOptions {
     /// A loopback address; port 0 takes any free one.
     pub addr: SocketAddr,
     pub backend: Arc<dyn Backend>,
-    /// What `/v1` asks for as `Authorization: Bearer`; `None` lets any program on this machine in.
-    pub api_key: Option<String>,
+    pub models: Arc<dyn Models>,
+    /// What `/v1` takes as `Authorization: Bearer`; empty lets any program on this machine in.
+    pub api_keys: Vec<String>,
 }
 
 /// A running server. Dropping it without [`Server::shutdown`] leaves it running until the runtime ends.
@@ -70,27 +72,28 @@ impl Server {
 
 /// Binds and starts serving on the current tokio runtime.
 pub async fn serve(options: ServeOptions) -> Result<Server, Error> {
-    let ServeOptions { addr, backend, api_key } = options;
+    let ServeOptions { addr, backend, models, api_keys } = options;
     if !addr.ip().is_loopback() {
         return Err(Error::NotLoopback { addr });
     }
     let bind_error = |source| Error::Bind { addr, source };
     let listener = TcpListener::bind(addr).await.map_err(bind_error)?;
     let addr = listener.local_addr().map_err(bind_error)?;
-    let (door, token) = Door::new(addr, api_key.as_deref())?;
-    let router = router(Arc::new(door), backend);
+    let (door, token) = Door::new(addr, &api_keys)?;
+    let router = router(Arc::new(door), backend, models);
     let (stop, stopped) = watch::channel(false);
     let accepting = tokio::spawn(accept(listener, router, stopped));
     Ok(Server { addr, address: format!("http://{addr}/?token={token}"), stop, accepting })
 }
 
-fn router(door: Arc<Door>, backend: Arc<dyn Backend>) -> Router {
+fn router(door: Arc<Door>, backend: Arc<dyn Backend>, models: Arc<dyn Models>) -> Router {
     let api = api::router(backend, door.clone());
     Router::new()
         .route("/", get(front))
         .route("/web/{*name}", get(assets::file))
         .with_state(door.clone())
         .nest("/api", api)
+        .nest("/v1", openai::router(models, door.clone()))
         .layer(from_fn_with_state(door, auth::check_origin))
         .layer(map_response(assets::safe_headers))
 }

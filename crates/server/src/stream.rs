@@ -19,16 +19,30 @@ const WAITING_LINES: usize = 256;
 pub(crate) const NDJSON: &str = "application/x-ndjson";
 
 /// Set when nobody waits for the result any more.
+///
+/// The vault looks at a plain flag and `infer` at its own; both are set together.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    flag: Arc<AtomicBool>,
+    generation: infer::Cancel,
+}
 
 impl Cancel {
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.flag.store(true, Ordering::Relaxed);
+        self.generation.cancel();
     }
 
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.flag.load(Ordering::Relaxed)
+    }
+
+    pub fn flag(&self) -> &AtomicBool {
+        &self.flag
+    }
+
+    pub fn generation(&self) -> &infer::Cancel {
+        &self.generation
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) async fn html(
     let page_html = page
         .run(move |backend| {
             Ok(backend.rich(life, id)?.map(|rich| match rich {
+                Rich::Plain(text) => html::frame(&html::from_text(&text)),
                 Rich::Html(source) => html::frame(&html::sanitise(&source)),
                 Rich::Markdown(source) => {
                     html::frame(&html::sanitise(&html::from_markdown(&source)))

@@ -9,7 +9,7 @@
 //! | `GET /api/state` | [`State`](crate::backend::State): lives, models, settings, what went over the network |
 //! | `POST /api/settings` | [`Settings`](crate::backend::Settings) in |
 //! | `POST /api/LIFE/ask` | [`Question`](crate::backend::Question) in; stream of `{event, data}`: `reading`, `sources`, `text`…, `done` |
-//! | `GET /api/LIFE/search?q=&kind=&person=&from=&to=&list=&without=` | [`Found`](crate::backend::Found) |
+//! | `GET /api/LIFE/search?q=&kind=&person=&list=&media=&limit=` | [`Found`](crate::backend::Found) |
 //! | `GET /api/LIFE/card` | [`Card`](crate::backend::Card): what I found |
 //! | `GET /api/LIFE/status` | [`Status`](crate::backend::Status): there and here per source, failures |
 //! | `GET /api/LIFE/why?path=` | `[Why]`: where a path stands and by what |

@@ -138,8 +138,7 @@ fn hit(entry: &Entry) -> Hit {
         date: entry.date.into(),
         people: entry.people.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(", "),
         snippet: entry.text.replace('\n', " "),
-        start: 0,
-        end: 0,
+        ..Hit::default()
     }
 }
 
@@ -238,7 +237,7 @@ impl Backend for SampleHouse {
                 && (search.person.is_empty() || entry.people.iter().any(|p| p.1 == search.person))
         };
         let hits = ENTRIES.iter().filter(fits).map(hit).collect();
-        Ok(Found { hits, chips: Vec::new(), ms: 1.7 })
+        Ok(Found { hits, ..Found::default() })
     }
 
     fn card(&self, life: Life) -> Result<Card, Error> {
@@ -253,7 +252,7 @@ impl Backend for SampleHouse {
                 .into(),
             events: ENTRIES.iter().filter(|entry| entry.kind == "event").map(hit).collect(),
             unanswered: ENTRIES.iter().filter(|entry| entry.id == 4).map(hit).collect(),
-            attachments: vec![("PDF".into(), 41), ("Pictures".into(), 12)],
+            attachments: vec![("PDF".into(), "application/pdf".into(), 41)],
         })
     }
 
@@ -267,8 +266,9 @@ impl Backend for SampleHouse {
             there,
             here,
             failed,
+            reachable: true,
             synced: "24 Nov 2026, 08:02".into(),
-            kinds: Vec::new(),
+            ..SourceStatus::default()
         };
         let failure = Why {
             path: "documents/scan-0007.pdf".into(),
@@ -282,6 +282,7 @@ impl Backend for SampleHouse {
             text_bytes: 2_310_000,
             index_bytes: 1_870_000,
             pending_vectors: 312,
+            n_failures: 1,
             failures: vec![failure],
         })
     }
@@ -336,7 +337,8 @@ impl Backend for SampleHouse {
             progress(Progress {
                 stage: "reading".into(),
                 items,
-                of: Some(340),
+                files: items,
+                of_files: 340,
                 people: items / 9,
                 years: "2019–2026".into(),
                 per_second: 2100.0,

@@ -7,12 +7,12 @@ import { milliseconds } from "./format.js";
 import { Icon } from "./icons.js";
 
 const STEPS = {
-  lookup: ["Looked up", "An exact lookup, count or date computation. No model was used."],
-  quote: ["Quoted", "The words of a source, as they stand. No model was used."],
-  template: ["Quoted in a sentence", "A fixed sentence around looked-up values or a quote. No model was used."],
-  choose: ["Chosen by the model", "The model chose among passages; the words are the source's."],
-  write: ["Written by the model", "The model wrote; names, numbers and dates were checked against the sources."],
-  abstain: ["Not in the data", "Nothing found says it, so no answer was made up."],
+  lookup: ["Looked up", "An exact lookup, count or date computation. No model was used.", "vault"],
+  quote: ["Quoted", "The words of a source, as they stand. No model was used.", "note"],
+  template: ["Quoted in a sentence", "A fixed sentence around looked-up values or a quote. No model was used.", "note"],
+  choose: ["Chosen by the model", "The model chose among passages; the words are the source's.", "models"],
+  write: ["Written by the model", "The model wrote; names, numbers and dates were checked against the sources.", "models"],
+  abstain: ["Not in the data", "Nothing found says it, so no answer was made up.", "search"],
 };
 
 export function Turn({ turn }) {
@@ -114,7 +114,7 @@ function Cited({ text, turn }) {
 function Abstention({ answer, turn }) {
   return html`<div class="abstain">
     <div class="text"><p><${Cited} text=${answer.answer} turn=${turn} /></p></div>
-    ${answer.searched && html`<p class="small soft">Looked through ${answer.searched}.</p>`}
+    ${answer.searched && !answer.answer.includes(answer.searched) && html`<p class="small soft">Looked through ${answer.searched}.</p>`}
     ${answer.nearest.length > 0 && html`<div><h3>Came close</h3><ul class="source-list">${answer.nearest.map((source) => html`<li class="source">
       <button onClick=${() => open(source)}><${Icon} name=${source.kind} /><span><b>${source.title}</b> <span class="small soft">${source.date}</span></span>
       <span class="quote">${source.quote}</span></button></li>`)}</ul></div>`}
@@ -124,10 +124,10 @@ function Abstention({ answer, turn }) {
 
 function How({ turn }) {
   const { answer } = turn;
-  const [name, why] = STEPS[answer?.step] ?? [];
+  const [name, why, icon] = STEPS[answer?.step] ?? [];
   const again = () => ask(turn.question, turn.without);
   return html`<div class="how">
-    ${name && html`<span class="step" title=${why}><${Icon} name="check" size=${16} />${name}</span>
+    ${name && html`<span class="step" title=${why}><${Icon} name=${icon} size=${16} />${name}</span>
       <span class="numbers" title=${parts(answer.timings_ms)}>${milliseconds(answer.timings_ms.total)}</span>
       ${answer.tokens.generated > 0 && html`<span class="numbers">${answer.tokens.generated} tokens</span>`}`}
     <span class="grow"></span>

@@ -63,7 +63,11 @@ export function Ask() {
   const end = useRef(null);
   const last = list.at(-1);
   // A new question comes into view; after that the reader's own scrolling is left alone.
-  useLayoutEffect(() => end.current?.querySelector(".turn:last-child")?.scrollIntoView({ block: "start", behavior: motion() }), [last?.id]);
+  useLayoutEffect(() => {
+    end.current?.querySelector(".turn:last-child")?.scrollIntoView({ block: "start", behavior: motion() });
+    // The question that was clicked is gone; whoever uses the keyboard goes on in the field.
+    if (last && document.activeElement === document.body && hovers()) document.getElementById("question").focus();
+  }, [last?.id]);
   return html`<div class="talk">
     <div class="turns" ref=${end}>
       ${list.length ? html`<div class="inner">${list.map((turn) => html`<${Turn} key=${turn.id} turn=${turn} />`)}</div>` : html`<${Welcome} />`}
@@ -72,15 +76,14 @@ export function Ask() {
   </div>`;
 }
 
+// Keyboards on touch screens would cover the page.
+const hovers = () => matchMedia("(hover: hover)").matches;
 const motion = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth");
 
 function Composer({ running }) {
   const [words, set] = useState("");
   const field = useRef(null);
-  useEffect(() => {
-    // Keyboards on touch screens would cover the page.
-    if (matchMedia("(hover: hover)").matches) field.current.focus();
-  }, []);
+  useEffect(() => void (hovers() && field.current.focus()), []);
   useLayoutEffect(() => {
     field.current.style.height = "auto";
     field.current.style.height = `${field.current.scrollHeight}px`;
@@ -98,7 +101,7 @@ function Composer({ running }) {
   return html`<div class="composer">
     <form onSubmit=${submit}>
       <label class="hidden-but-read" for="question">Your question</label>
-      <textarea id="question" data-entry rows="1" ref=${field} value=${words} placeholder="Ask about mail, people, dates, documents…"
+      <textarea id="question" data-entry rows="1" ref=${field} value=${words} placeholder="Ask about mail, people, dates…"
         onInput=${(event) => set(event.target.value)} onKeyDown=${onKeyDown}></textarea>
       ${running
         ? html`<button type="button" onClick=${stop} aria-label="Stop" title="Stop (Esc)"><${Icon} name="stop" /></button>`

@@ -45,7 +45,7 @@ function Items({ title, icon, list, hits, empty }) {
 
 function Files({ rows }) {
   return html`<section class="card"><h2><${Icon} name="clip" />Attachments</h2>
-    ${rows.length ? html`<ul>${rows.map(([kind, n]) => html`<li><a href=${to("search", { list: "attachments", q: kind })}><span>${kind}</span><span class="soft numbers">${count(n)}</span></a></li>`)}</ul>`
+    ${rows.length ? html`<ul>${rows.map(([kind, media, n]) => html`<li><a href=${to("search", { list: "attachments", media })}><span>${kind}</span><span class="soft numbers">${count(n)}</span></a></li>`)}</ul>`
       : html`<p class="soft">No mail carries a file.</p>`}
   </section>`;
 }

@@ -45,9 +45,10 @@ export function marked(text, words) {
   return text.split(new RegExp(`((?<![\\p{L}\\p{N}])(?:${pattern})[\\p{L}\\p{N}]*)`, "giu"));
 }
 
-/** Cuts text at byte offsets of its UTF-8 form: [before, within, after]. */
-export function cutAtBytes(text, start, end) {
+/** Cuts text at byte offsets of its UTF-8 form: [before, within, between, within, …, after]. */
+export function cutAtMany(text, ranges) {
   const all = new TextEncoder().encode(text);
-  const decode = (from, to) => new TextDecoder().decode(all.subarray(from, to));
-  return [decode(0, start), decode(start, end), decode(end, all.length)];
+  const ends = [0, ...ranges.flat(), all.length];
+  return ends.slice(1).map((end, i) => new TextDecoder().decode(all.subarray(ends[i], end)));
 }
+export const cutAtBytes = (text, start, end) => cutAtMany(text, [[start, end]]);

@@ -25,7 +25,10 @@ function Lives() {
 
 /** The bar above the page on narrow screens. */
 export function Top() {
-  return html`<header class="top"><${Brand} /><${Lives} /></header>`;
+  const { house } = useStore();
+  return html`<header class="top"><${Brand} /><${Badge} outside=${house.outside} short />
+    <${Lives} />
+    <a class="button plain icon" href=${to("settings")} aria-label="Settings"><${Icon} name="settings" /></a></header>`;
 }
 
 export function Side({ way }) {
@@ -53,8 +56,9 @@ export function Side({ way }) {
 }
 
 /** Says what left the machine. Downloads send something too: their requests are counted. */
-function Badge({ outside }) {
+function Badge({ outside, short }) {
   const sent = outside.sent_bytes;
-  const words = sent ? html`<b>${bytes(sent)}</b> left this machine, to fetch models` : html`<b>0 bytes</b> left this machine`;
+  const words = short ? html`<b>${bytes(sent)}</b> sent`
+    : sent ? html`<b>about ${bytes(sent)}</b> left this machine: requests for models` : html`<b>0 bytes</b> left this machine`;
   return html`<a class=${`badge ${sent ? "sent" : ""}`} href=${to("settings")} title="What went over the network"><${Icon} name="lock" /><span>${words}</span></a>`;
 }

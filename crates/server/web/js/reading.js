@@ -74,15 +74,16 @@ export function Counters() {
   const { last, running, error } = reading;
   return html`
     ${last && html`<div class="counters" aria-label="Read so far">
-      <div><b>${count(last.items)}</b><span>items${last.of ? ` of ${count(last.of)}` : ""}</span></div>
+      <div><b>${count(last.items)}</b><span>items</span></div>
       <div><b>${count(last.people)}</b><span>people</span></div>
       ${last.years && html`<div><b>${last.years}</b><span>years</span></div>`}
       <div><b>${count(Math.round(last.per_second))}</b><span>per second</span></div>
       ${last.failures > 0 && html`<div><b>${count(last.failures)}</b><span><a href=${to("vault")}>could not be read</a></span></div>`}
     </div>`}
-    ${running && html`<progress class="bar" aria-label="Reading" value=${last?.of ? last.items : null} max=${last?.of ?? null}></progress>
-      <p class="row small soft"><span class="grow cut">${last?.stage === "vectors" ? "Learning meanings, newest first" : last?.now || "Starting…"}${last?.seconds_left != null ? `, ${duration(last.seconds_left)} left` : ""}</span>
+    ${running && html`<progress class="bar" aria-label="Reading" value=${last?.of_files ? last.files : null} max=${last?.of_files || null}></progress>
+      <p class="row small soft"><span class="grow cut">${last?.of_files ? `${count(last.files)} of ${count(last.of_files)} files` : "Looking for files…"}${last?.seconds_left != null ? `, ${duration(last.seconds_left)} left` : ""}</span>
         <button type="button" onClick=${() => reading.abort.abort()}>Stop</button></p>`}
     ${last?.items > 0 && html`<p class="small">${running ? "You can " : "Done. "}<a href=${to("search")}>${running ? "search what is here already" : "Search it"}</a>${running ? "" : ", "}${!running && html`<a href=${to("found")}>see what I found</a>, or <a href=${to("ask")}>ask</a>.`}</p>`}
+    ${last?.now && html`<p class="note warn">${last.now}</p>`}
     ${error && html`<p class="note bad" role="alert">${error}</p>`}`;
 }

@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from "./html.js";
 import { useStore } from "./store.js";
 import { get, query } from "./api.js";
 import { change, itemFields, NO_ITEM, read } from "./route.js";
-import { count, marked, milliseconds, plural, terms } from "./format.js";
+import { count, cutAtMany, marked, milliseconds, plural, terms } from "./format.js";
 import { announce } from "./announce.js";
 import { Icon } from "./icons.js";
 
@@ -12,7 +12,7 @@ const LISTS = { unanswered: "unanswered mails", upcoming: "next events", attachm
 
 export function Search({ route }) {
   const { life } = useStore();
-  const { q = "", kind = "", person = "", list = "", without = "", from = "", to = "" } = route;
+  const { q = "", kind = "", person = "", list = "", media = "" } = route;
   const [found, setFound] = useState(null);
   const [trouble, setTrouble] = useState("");
   const field = useRef(null);
@@ -21,13 +21,13 @@ export function Search({ route }) {
     const abort = new AbortController();
     // Two keys in quick succession need one search.
     const timer = setTimeout(() => {
-      get(`${life}/search?${query({ q, kind, person, list, without, from, to })}`, abort.signal).then(
+      get(`${life}/search?${query({ q, kind, person, list, media })}`, abort.signal).then(
         (result) => { setFound(result); setTrouble(""); },
         (error) => error.name === "AbortError" || setTrouble(error.message),
       );
     }, 40);
     return () => { clearTimeout(timer); abort.abort(); };
-  }, [life, q, kind, person, list, without, from, to]);
+  }, [life, q, kind, person, list, media]);
   useEffect(() => {
     if (!found) return;
     const timer = setTimeout(() => announce(found.hits.length ? `${found.hits.length} found` : "Nothing found"), 900);
@@ -35,13 +35,13 @@ export function Search({ route }) {
   }, [found]);
 
   const set = (fields) => change({ ...NO_ITEM, ...fields }, true);
-  const remove = (text) => set({ without: [...without.split("\n").filter(Boolean), text].join("\n") });
-  const fixed = [person && ["person", person], list && ["list", LISTS[list] ?? list], from && ["from", `from ${from}`], to && ["to", `until ${to}`]].filter(Boolean);
+  const remove = (words) => set({ q: q.replace(words, "").replace(/\s+/g, " ").trim() });
+  const fixed = [person && ["person", person], list && ["list", LISTS[list] ?? list], media && ["media", media]].filter(Boolean);
   return html`<div class="page">
     <header><h1>Search</h1></header>
     <div class="search-box" role="search"><${Icon} name="search" />
       <input type="search" data-entry ref=${field} value=${q} placeholder="invoice from Anna last June" aria-label="Search"
-        onInput=${(event) => set({ q: event.target.value, without: "" })} onKeyDown=${arrowsDown} autocomplete="off" spellcheck=${false} />
+        onInput=${(event) => set({ q: event.target.value })} onKeyDown=${arrowsDown} autocomplete="off" spellcheck=${false} />
       ${q && html`<button class="plain icon" aria-label="Empty the field" onClick=${() => set({ q: "" })}><${Icon} name="close" size=${16} /></button>`}
     </div>
     <div class="kinds" role="group" aria-label="Kinds">
@@ -50,7 +50,7 @@ export function Search({ route }) {
     </div>
     ${(fixed.length > 0 || found?.chips.length > 0) && html`<ul class="chips" aria-label="Filters">
       ${fixed.map(([name, text]) => html`<${Chip} text=${text} onRemove=${() => set({ [name]: "" })} />`)}
-      ${found?.chips.map((chip) => html`<${Chip} text=${chip.text} onRemove=${() => remove(chip.text)} />`)}
+      ${found?.chips.map((chip) => html`<${Chip} text=${chip.text} onRemove=${() => remove(chip.words)} />`)}
     </ul>`}
     ${trouble && html`<p class="note bad" role="alert">${trouble}</p>`}
     ${found && html`<p class="small soft numbers">${found.hits.length ? `${count(found.hits.length)} found in ${milliseconds(found.ms)}` : "Nothing found. Fewer words, or a filter less, finds more."}</p>
@@ -72,10 +72,13 @@ export function Hits({ hits, words = [] }) {
       <a href=${`#${hit.id}`} aria-current=${Number(item) === hit.id ? "true" : null} onClick=${(event) => { event.preventDefault(); change(hitFields(hit)); }}>
         <${Icon} name=${hit.kind} /><b class="cut">${hit.title}</b><span class="date">${hit.date}</span>
         ${hit.people && html`<span class="people cut">${hit.people}</span>`}
-        ${hit.snippet && html`<span class="snippet">${marked(hit.snippet, words).map((part, i) => (i % 2 ? html`<mark>${part}</mark>` : part))}</span>`}
+        ${hit.snippet && html`<span class="snippet">${snippet(hit, words).map((part, i) => (i % 2 ? html`<mark>${part}</mark>` : part))}</span>`}
       </a></li>`)}
   </ul>`;
 }
+
+/** [plain, marked, plain, …]: where the server says it matches, else the words of the query. */
+const snippet = (hit, words) => (hit.matches.length ? cutAtMany(hit.snippet, hit.matches) : marked(hit.snippet, words));
 
 export const hitFields = (hit) => (hit.end > hit.start ? itemFields(hit) : { ...NO_ITEM, item: hit.id });
 

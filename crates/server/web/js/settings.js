@@ -39,8 +39,8 @@ export function Settings() {
     <div class="field" role="group" aria-label="Colours"><b>Colours</b>
       <div class="kinds">${THEMES.map((name) => html`<button aria-pressed=${String(theme === name)} onClick=${() => saveSettings({ theme: name })}>${name}</button>`)}</div></div>
     <section class="field"><b>What went over the network</b>
-      <p>${bytes(outside.sent_bytes)} left this machine and ${bytes(outside.received_bytes)} came in since Polymath started.</p>
-      <p class="small soft">Counted are the requests of model downloads, the only ones Polymath makes. None of your data is in them.</p>
+      <p>${outside.sent_bytes ? `About ${bytes(outside.sent_bytes)} left` : "0 bytes left"} this machine and ${bytes(outside.received_bytes)} came in since Polymath started.</p>
+      <p class="small soft">Requests for models are the only ones Polymath makes; about 4 kB is counted for each file asked for. None of your data is in them.</p>
       ${outside.transfers.length > 0 && html`<ul class="table">${outside.transfers.map((transfer) => html`<li class="small">${transfer}</li>`)}</ul>`}</section>
     <p class="small soft">Polymath ${house.version}</p>
   </div>`;

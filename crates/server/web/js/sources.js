@@ -25,7 +25,9 @@ export function Tip() {
   const { tip } = useStore();
   if (!tip) return null;
   const width = Math.min(380, innerWidth - 24);
-  const left = Math.max(12, Math.min(tip.x - width / 2, innerWidth - width - 12));
+  // Inside the column of the text, so that the panel stays readable.
+  const right = document.getElementById("main")?.getBoundingClientRect().right ?? innerWidth;
+  const left = Math.max(12, Math.min(tip.x - width / 2, right - width - 12));
   const above = tip.y > 220;
   const place = above ? { left: `${left}px`, bottom: `${innerHeight - tip.y + 8}px` } : { left: `${left}px`, top: `${tip.below + 8}px` };
   return html`<div class="tip appear" role="tooltip" style=${place}>

@@ -24,14 +24,16 @@ export function Vault({ route }) {
       ${own && html`<button onClick=${() => sync()} disabled=${reading?.running}><${Icon} name="again" size=${16} />Read what changed</button>`}</div>
       <ul class="table">${status.sources.map((source) => html`<${Source} key=${source.id} source=${source} own=${own} onChange=${load} />`)}</ul></section>`}
     <${WhyBox} which=${which} path=${route.why ?? ""} />
-    ${status && status.failures.length > 0 && html`<section><h2>Could not be read</h2>
+    ${status && status.failures.length > 0 && html`<section><h2>${many(status.n_failures, "thing")} could not be read</h2>
       <ul class="table">${status.failures.map((failure) => html`<li><code>${failure.path}</code><p class="small soft">${failure.reason}</p></li>`)}</ul></section>`}
   </div>`;
 }
 
 function Source({ source, own, onChange }) {
   const [sure, setSure] = useState(false);
-  const whole = source.here >= source.there;
+  const [tone, state] = !source.reachable ? ["bad", "not reachable"]
+    : source.failed ? ["bad", `${count(source.failed)} failed`]
+    : source.here >= source.there ? ["good", "complete"] : ["", "to be read"];
   const forget = async () => {
     await post("vault/forget", { source: source.id });
     await refresh();
@@ -39,9 +41,9 @@ function Source({ source, own, onChange }) {
   };
   return html`<li>
     <div class="row"><b class="grow">${source.path}</b>
-      <span class=${`state ${whole ? "good" : source.failed ? "bad" : ""}`}>${whole ? "complete" : source.failed ? `${count(source.failed)} failed` : "reading"}</span></div>
+      <span class=${`state ${tone}`}>${state}</span></div>
     <progress class="bar" value=${source.here} max=${Math.max(source.there, 1)} aria-label="Here of there"></progress>
-    <div class="row small soft"><span class="grow numbers">${count(source.here)} here of ${count(source.there)} there${source.synced && `, read ${source.synced}`}</span>
+    <div class="row small soft"><span class="grow numbers">${count(source.here)} of ${many(source.there, "file")} here, ${many(source.items, "item")}${source.excluded > 0 && `, ${count(source.excluded)} left out by rule`}${source.synced && `, read ${source.synced}`}</span>
       ${own && html`<button class="plain" onClick=${() => sync(source.id)}>Read again</button>
         ${sure ? html`<button class="plain" onClick=${forget}>Really forget it</button>` : html`<button class="plain" onClick=${() => setSure(true)}>Forget</button>`}`}</div>
   </li>`;

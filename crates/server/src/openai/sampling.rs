@@ -1,0 +1,88 @@
+//! How the next token is chosen, as a request says it: read, checked, given defaults.
+
+use serde::Deserialize;
+
+use super::Fault;
+
+/// Checked values. `temperature` 0 takes the likeliest token.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampling {
+    pub temperature: f32,
+    pub top_p: f32,
+    /// 0 keeps all.
+    pub top_k: usize,
+    pub min_p: f32,
+    pub repetition_penalty: f32,
+    pub presence_penalty: f32,
+    pub frequency_penalty: f32,
+    /// `None` takes a new seed each time.
+    pub seed: Option<u64>,
+}
+
+/// The sampling fields of a request. `top_k`, `min_p` and `repetition_penalty` are this server's own.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    temperature: Option<f32>,
+    top_p: Option<f32>,
+    top_k: Option<usize>,
+    min_p: Option<f32>,
+    repetition_penalty: Option<f32>,
+    presence_penalty: Option<f32>,
+    frequency_penalty: Option<f32>,
+    seed: Option<i64>,
+}
+
+impl Asked {
+    pub(super) fn check(&self) -> Result<Sampling, Fault> {
+        let within = |name: &str, value: Option<f32>, default: f32, low: f32, high: f32| match value
+        {
+            None => Ok(default),
+            Some(value) if (low..=high).contains(&value) => Ok(value),
+            Some(value) => {
+                Err(Fault::bad(format!("{name}: {value} is not between {low} and {high}"))
+                    .param(name)
+                    .code("invalid_value"))
+            }
+        };
+        Ok(Sampling {
+            temperature: within("temperature", self.temperature, 1.0, 0.0, 2.0)?,
+            top_p: within("top_p", self.top_p, 1.0, 0.0, 1.0)?,
+            top_k: self.top_k.unwrap_or(0),
+            min_p: within("min_p", self.min_p, 0.0, 0.0, 1.0)?,
+            repetition_penalty: within(
+                "repetition_penalty",
+                self.repetition_penalty,
+                1.0,
+                0.1,
+                10.0,
+            )?,
+            presence_penalty: within("presence_penalty", self.presence_penalty, 0.0, -2.0, 2.0)?,
+            frequency_penalty: within("frequency_penalty", self.frequency_penalty, 0.0, -2.0, 2.0)?,
+            seed: self.seed.map(i64::cast_unsigned),
+        })
+    }
+}
+
+/// `stop`: nothing, one string, or up to sixteen.
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Stop {
+    #[default]
+    None,
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Stop {
+    pub(super) fn check(self) -> Result<Vec<String>, Fault> {
+        let stops = match self {
+            Stop::None => Vec::new(),
+            Stop::One(stop) => vec![stop],
+            Stop::Several(stops) => stops,
+        };
+        if stops.len() > 16 || stops.iter().any(String::is_empty) {
+            return Err(Fault::bad("stop: up to 16 strings, none of them empty").param("stop"));
+        }
+        Ok(stops)
+    }
+}

@@ -1,0 +1,172 @@
+//! What the tests share: a server around the house in memory, and a client that sends exactly what it is told.
+#![allow(dead_code, unreachable_pub)]
+
+pub mod browser;
+pub mod echo;
+pub mod sample;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use server::{ServeOptions, Server};
+
+/// A server on a free port, with the runtime it lives in.
+pub struct Running {
+    pub server: Server,
+    pub folder: tempfile::TempDir,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Running {
+    pub fn start() -> Running {
+        Self::start_with(&[])
+    }
+
+    pub fn start_with(api_keys: &[&str]) -> Running {
+        Self::start_at("127.0.0.1:0", api_keys)
+    }
+
+    pub fn start_at(addr: &str, api_keys: &[&str]) -> Running {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let options = ServeOptions {
+            addr: addr.parse().unwrap(),
+            backend: Arc::new(sample::SampleHouse::new(folder.path())),
+            models: Arc::new(echo::EchoModels),
+            api_keys: api_keys.iter().map(|key| key.to_string()).collect(),
+        };
+        let server = runtime.block_on(server::serve(options)).unwrap();
+        Running { server, folder, runtime }
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        self.server.addr()
+    }
+
+    pub fn host(&self) -> String {
+        self.addr().to_string()
+    }
+
+    /// The path and query of the printed address.
+    pub fn entrance(&self) -> String {
+        self.server.address().split_once(&self.host()).unwrap().1.to_string()
+    }
+
+    /// Sends a request with these headers beside `Host` and `Connection: close`.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let mut all = vec![("host", self.host())];
+        all.extend(headers.iter().map(|(name, value)| (*name, value.to_string())));
+        // A later `host` replaces the first, so that a test can lie about it.
+        if headers.iter().any(|(name, _)| *name == "host") {
+            all.remove(0);
+        }
+        let mut request = format!(
+            "{method} {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n",
+            body.len()
+        );
+        all.iter().for_each(|(name, value)| request.push_str(&format!("{name}: {value}\r\n")));
+        request.push_str("\r\n");
+        request.push_str(body);
+        let mut stream = TcpStream::connect(self.addr()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut raw = Vec::new();
+        stream.read_to_end(&mut raw).unwrap();
+        Reply::parse(&raw)
+    }
+
+    pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        self.send("GET", path, headers, "")
+    }
+
+    /// Comes in as a browser does: token, cookie, key.
+    pub fn sign_in(&self) -> Visitor<'_> {
+        let entered = self.get(&self.entrance(), &[]);
+        let cookie = entered.header("set-cookie").unwrap().split(';').next().unwrap().to_string();
+        let reply = self.send("POST", "/api/session", &[("cookie", &cookie)], "");
+        let key = reply.json()["key"].as_str().unwrap().to_string();
+        Visitor { running: self, cookie, key }
+    }
+
+    pub fn stop(self) {
+        self.runtime.block_on(self.server.shutdown());
+    }
+}
+
+pub struct Visitor<'a> {
+    running: &'a Running,
+    pub cookie: String,
+    pub key: String,
+}
+
+impl Visitor<'_> {
+    pub fn get(&self, path: &str) -> Reply {
+        self.running.get(path, &[("cookie", &self.cookie), ("x-polymath-key", &self.key)])
+    }
+
+    pub fn post(&self, path: &str, body: &str) -> Reply {
+        let headers = [
+            ("cookie", self.cookie.as_str()),
+            ("x-polymath-key", &self.key),
+            ("content-type", "application/json"),
+        ];
+        self.running.send("POST", path, &headers, body)
+    }
+}
+
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    fn parse(raw: &[u8]) -> Reply {
+        let end = raw.windows(4).position(|four| four == b"\r\n\r\n").expect("a whole head") + 4;
+        let head = String::from_utf8(raw[..end].to_vec()).unwrap();
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers: Vec<(String, String)> = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_lowercase(), value.to_string()))
+            .collect();
+        let mut reply = Reply { status, headers, body: raw[end..].to_vec() };
+        if reply.header("transfer-encoding") == Some("chunked") {
+            reply.body = unchunk(&reply.body);
+        }
+        reply
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    /// The values of an NDJSON body.
+    pub fn lines(&self) -> Vec<serde_json::Value> {
+        self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn unchunk(mut raw: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Some(end) = raw.windows(2).position(|two| two == b"\r\n") {
+        let size = usize::from_str_radix(std::str::from_utf8(&raw[..end]).unwrap(), 16).unwrap();
+        body.extend_from_slice(&raw[end + 2..end + 2 + size]);
+        raw = &raw[end + 4 + size..];
+        if size == 0 {
+            break;
+        }
+    }
+    body
+}
