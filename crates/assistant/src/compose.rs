@@ -28,7 +28,10 @@ pub struct Composed {
 }
 
 /// Best passages, best first, each once.
-fn best<'a>(evidence: &'a Evidence, limit: usize) -> Vec<(&'a Passage, &'a crate::evidence::Candidate)> {
+fn best<'a>(
+    evidence: &'a Evidence,
+    limit: usize,
+) -> Vec<(&'a Passage, &'a crate::evidence::Candidate)> {
     let mut seen: Vec<usize> = Vec::new();
     let mut best = Vec::new();
     for candidate in &evidence.candidates {
@@ -59,7 +62,12 @@ pub fn quotes(evidence: &Evidence, question: &Question) -> Option<Draft> {
 }
 
 /// Lets the model write, then keeps what the passages bear out.
-pub fn write(engine: &Engine, evidence: &Evidence, question: &Question, cancel: &Cancel) -> Result<Option<Composed>, Error> {
+pub fn write(
+    engine: &Engine,
+    evidence: &Evidence,
+    question: &Question,
+    cancel: &Cancel,
+) -> Result<Option<Composed>, Error> {
     let passages = best(evidence, PASSAGES);
     if passages.is_empty() {
         return Ok(None);
@@ -69,7 +77,8 @@ pub fn write(engine: &Engine, evidence: &Evidence, question: &Question, cancel: 
     let options = RenderOptions { add_generation_prompt: true, ..RenderOptions::default() };
     let prompt = engine.encode_chat(&messages, &options)?;
     let sampling = Sampling { temperature: 0.0, ..Sampling::default() };
-    let options = GenerateOptions { max_tokens: MAX_TOKENS, sampling, ..GenerateOptions::default() };
+    let options =
+        GenerateOptions { max_tokens: MAX_TOKENS, sampling, ..GenerateOptions::default() };
     let mut session = Session::new(engine);
     let written = session.generate(&prompt, &options, cancel, &mut |_| {})?;
     let tokens = TokenCounts { prompt: written.prompt_tokens, generated: written.tokens.len() };
@@ -79,7 +88,12 @@ pub fn write(engine: &Engine, evidence: &Evidence, question: &Question, cancel: 
         let sentence = &written.text[range];
         let Some(at) = supporting(sentence, &passages, question) else { continue };
         let (passage, candidate) = passages[at];
-        let mark = draft.cite(&passage.item.entry, &passage.text, candidate.bytes.clone(), candidate.score);
+        let mark = draft.cite(
+            &passage.item.entry,
+            &passage.text,
+            candidate.bytes.clone(),
+            candidate.score,
+        );
         kept.push(format!("{sentence} {mark}"));
     }
     draft.text = kept.join(" ");
@@ -100,7 +114,12 @@ fn prompt(passages: &[(&Passage, &crate::evidence::Candidate)], question: &Quest
         while !text.is_char_boundary(end) {
             end += 1;
         }
-        prompt.push_str(&format!("[{}] {}\n{}\n\n", n + 1, passage.item.entry.title, &text[start..end]));
+        prompt.push_str(&format!(
+            "[{}] {}\n{}\n\n",
+            n + 1,
+            passage.item.entry.title,
+            &text[start..end]
+        ));
     }
     prompt.push_str(&question.text);
     prompt
@@ -108,11 +127,16 @@ fn prompt(passages: &[(&Passage, &crate::evidence::Candidate)], question: &Quest
 
 /// The passage that bears a sentence out: all its names and numbers stand in the passages together, and this one
 /// shares most of its words.
-fn supporting(sentence: &str, passages: &[(&Passage, &crate::evidence::Candidate)], question: &Question) -> Option<usize> {
+fn supporting(
+    sentence: &str,
+    passages: &[(&Passage, &crate::evidence::Candidate)],
+    question: &Question,
+) -> Option<usize> {
     let texts: Vec<Vec<String>> = passages
         .iter()
         .map(|(passage, _)| {
-            let mut words: Vec<String> = crate::question::words(&passage.text).into_iter().map(|word| word.term).collect();
+            let mut words: Vec<String> =
+                crate::question::words(&passage.text).into_iter().map(|word| word.term).collect();
             let people = passage.item.people.iter().map(|person| person.name.as_str());
             words.extend(people.flat_map(crate::question::words).map(|word| word.term));
             words
@@ -122,16 +146,27 @@ fn supporting(sentence: &str, passages: &[(&Passage, &crate::evidence::Candidate
     let stands = |term: &str| texts.iter().any(|text| text.iter().any(|word| word == term));
     let words = crate::question::words(sentence);
     for (at, word) in words.iter().enumerate() {
-        let number = word.term.bytes().any(|b| b.is_ascii_digit()) || spans::number_word(&word.term).is_some_and(|value| value > 1.0);
+        let number = word.term.bytes().any(|b| b.is_ascii_digit())
+            || spans::number_word(&word.term).is_some_and(|value| value > 1.0);
         let name = word.capital && at > 0 && !lexicon::is_filler(&word.term);
         let from_question = !number && asked.iter().any(|asked| asked.term == word.term);
         if (number || name) && !from_question && !stands(&word.term) {
             return None;
         }
     }
-    let content: Vec<&str> = words.iter().map(|word| word.term.as_str()).filter(|term| !lexicon::is_filler(term)).collect();
-    let shared = |text: &Vec<String>| content.iter().filter(|term| text.iter().any(|word| word == **term)).count();
-    let (at, most) = texts.iter().map(shared).enumerate().max_by_key(|&(at, shared)| (shared, usize::MAX - at))?;
+    let content: Vec<&str> = words
+        .iter()
+        .map(|word| word.term.as_str())
+        .filter(|term| !lexicon::is_filler(term))
+        .collect();
+    let shared = |text: &Vec<String>| {
+        content.iter().filter(|term| text.iter().any(|word| word == **term)).count()
+    };
+    let (at, most) = texts
+        .iter()
+        .map(shared)
+        .enumerate()
+        .max_by_key(|&(at, shared)| (shared, usize::MAX - at))?;
     // A sentence that shares less than half its words with any passage came from the model's own memory.
     (content.len() >= 2 && most * 2 >= content.len()).then_some(at)
 }

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use vault::store::Vault;
 use vault::lookup::items::Entry;
+use vault::store::Vault;
 
 use crate::answer::{Source, Step};
 use crate::words::kind_name;
@@ -24,7 +24,9 @@ impl Draft {
     pub fn cite(&mut self, entry: &Entry, text: &str, range: Range<usize>, score: f32) -> String {
         let quote = text.get(range.clone()).unwrap_or_default();
         let range = if quote.is_empty() { 0..0 } else { range };
-        let same = |source: &&Source| source.id == entry.id && source.start == range.start && source.end == range.end;
+        let same = |source: &&Source| {
+            source.id == entry.id && source.start == range.start && source.end == range.end
+        };
         if let Some(known) = self.sources.iter().find(same) {
             return format!("[{}]", known.number);
         }
@@ -34,14 +36,24 @@ impl Draft {
     }
 
     /// Cites the first line of an item: its title.
-    pub fn cite_title(&mut self, vault: &Vault, entry: &Entry) -> Result<String, vault::error::Error> {
+    pub fn cite_title(
+        &mut self,
+        vault: &Vault,
+        entry: &Entry,
+    ) -> Result<String, vault::error::Error> {
         let text = vault.text(entry.id)?.unwrap_or_default();
         let end = text.find('\n').unwrap_or(text.len());
         Ok(self.cite(entry, &text, 0..end, 1.0))
     }
 }
 
-pub fn source(number: usize, entry: &Entry, quote: &str, range: Range<usize>, score: f32) -> Source {
+pub fn source(
+    number: usize,
+    entry: &Entry,
+    quote: &str,
+    range: Range<usize>,
+    score: f32,
+) -> Source {
     Source {
         number,
         id: entry.id,

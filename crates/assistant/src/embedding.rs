@@ -33,7 +33,11 @@ impl Embed for VaultEmbedder {
     }
 
     fn query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
-        let vectors = self.0.embed(&[text], Purpose::Query).map_err(|error| EmbedError(error.to_string()))?;
-        vectors.into_iter().next().ok_or_else(|| EmbedError("the encoder gave no vector".to_owned()))
+        let vectors =
+            self.0.embed(&[text], Purpose::Query).map_err(|error| EmbedError(error.to_string()))?;
+        vectors
+            .into_iter()
+            .next()
+            .ok_or_else(|| EmbedError("the encoder gave no vector".to_owned()))
     }
 }

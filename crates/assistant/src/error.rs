@@ -5,9 +5,13 @@ pub enum Error {
     #[error(transparent)]
     Vault(#[from] vault::error::Error),
 
-    #[error("the model could not write: {0}; ask without --model for an answer in your sources' own words")]
+    #[error(
+        "the model could not write: {0}; ask without --model for an answer in your sources' own words"
+    )]
     Model(#[from] infer::Error),
 
-    #[error("cannot read questions from {path}: {cause}; each line must be one question as JSON, see examples/life/README.md")]
+    #[error(
+        "cannot read questions from {path}: {cause}; each line must be one question as JSON, see examples/life/README.md"
+    )]
     Questions { path: String, cause: String },
 }

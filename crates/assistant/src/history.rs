@@ -19,15 +19,23 @@ const REACH: usize = 3;
 const OPENINGS: &[&str] = &["and", "und", "et"];
 
 const REFERENCES: &[&str] = &[
-    "his", "her", "hers", "their", "theirs", "he", "she", "him", "they", "them", "it", "its", "that", "there", "seine", "seiner", "sein",
-    "ihre", "ihrer", "ihr", "er", "sie", "ihm", "ihn", "dort", "son", "sa", "ses", "il", "elle", "lui", "leur",
+    "his", "her", "hers", "their", "theirs", "he", "she", "him", "they", "them", "it", "its",
+    "that", "there", "seine", "seiner", "sein", "ihre", "ihrer", "ihr", "er", "sie", "ihm", "ihn",
+    "dort", "son", "sa", "ses", "il", "elle", "lui", "leur",
 ];
 
-const PRONOUNS: &[&str] =
-    &["his", "her", "hers", "he", "she", "him", "their", "they", "them", "seine", "sein", "ihre", "er", "sie", "ihm", "ihn", "lui", "elle", "il"];
+const PRONOUNS: &[&str] = &[
+    "his", "her", "hers", "he", "she", "him", "their", "they", "them", "seine", "sein", "ihre",
+    "er", "sie", "ihm", "ihn", "lui", "elle", "il",
+];
 
 /// Reads a question in the light of the turns before it, the newest last.
-pub fn read(text: &str, history: &[Turn], directory: &dyn Fn(&str) -> Directory, now: &ZonedDateTime) -> (Question, Directory) {
+pub fn read(
+    text: &str,
+    history: &[Turn],
+    directory: &dyn Fn(&str) -> Directory,
+    now: &ZonedDateTime,
+) -> (Question, Directory) {
     let known = directory(text);
     let question = Question::read(text, &known, now);
     let Some((last, before)) = history.split_last() else { return (question, known) };
@@ -38,15 +46,21 @@ pub fn read(text: &str, history: &[Turn], directory: &dyn Fn(&str) -> Directory,
     let (former, former_directory) = read(&last.question, &before[reach..], directory, now);
     // People of both turns have to be known to what follows.
     let mut people: Vec<_> = known.people().to_vec();
-    people.extend(former_directory.people().iter().filter(|person| known.get(person.id).is_none()).cloned());
+    people.extend(
+        former_directory.people().iter().filter(|person| known.get(person.id).is_none()).cloned(),
+    );
     (merged(question, &former), Directory::new(people))
 }
 
 fn refers_back(question: &Question) -> bool {
     let opens = question.words.first().is_some_and(|word| OPENINGS.contains(&word.term.as_str()));
-    let about = question.text.to_lowercase().starts_with("what about") || question.text.to_lowercase().starts_with("how about");
+    let about = question.text.to_lowercase().starts_with("what about")
+        || question.text.to_lowercase().starts_with("how about");
     let alone = question.people.is_empty() && question.names.is_empty();
-    opens || about || (alone && question.says(REFERENCES) && question.topic.len() <= 2) || (alone && question.topic.is_empty())
+    opens
+        || about
+        || (alone && question.says(REFERENCES) && question.topic.len() <= 2)
+        || (alone && question.topic.is_empty())
 }
 
 fn merged(mut question: Question, former: &Question) -> Question {
@@ -55,7 +69,10 @@ fn merged(mut question: Question, former: &Question) -> Question {
     if question.people.is_empty() && (pronoun || question.topic.is_empty()) {
         question.people.clone_from(&former.people);
     }
-    if question.topic.is_empty() && question.names.is_empty() && !matches!(question.intent, Intent::Contact(_) | Intent::Age) {
+    if question.topic.is_empty()
+        && question.names.is_empty()
+        && !matches!(question.intent, Intent::Contact(_) | Intent::Age)
+    {
         question.topic.clone_from(&former.topic);
         question.names.clone_from(&former.names);
     }

@@ -18,15 +18,21 @@ const QUOTE_BYTES: usize = 320;
 pub const NEWER_MARGIN: f32 = 0.45;
 
 /// Which candidate to quote: the best, or a newer one that says the same thing about as well.
-pub fn choose<'a>(evidence: &'a Evidence, question: &Question) -> Option<(&'a Candidate, Option<&'a Candidate>)> {
+pub fn choose<'a>(
+    evidence: &'a Evidence,
+    question: &Question,
+) -> Option<(&'a Candidate, Option<&'a Candidate>)> {
     let best = evidence.candidates.first()?;
     // Who asks for the first, or for a time long past, does not want the newest.
     if matches!(question.intent, Intent::First) || !question.times.is_empty() {
         return Some((best, None));
     }
-    let date = |candidate: &Candidate| evidence.passages[candidate.passage].item.entry.when.as_ref().map(|when| when.start);
+    let date = |candidate: &Candidate| {
+        evidence.passages[candidate.passage].item.entry.when.as_ref().map(|when| when.start)
+    };
     let rival = evidence.candidates.iter().skip(1).take(12).find(|other| {
         other.passage != best.passage
+            && said(evidence, other) != said(evidence, best)
             && best.score - other.score <= NEWER_MARGIN
             && other.features.coverage >= 0.9 * best.features.coverage
             && other.features.fits >= best.features.fits
@@ -41,15 +47,29 @@ pub fn choose<'a>(evidence: &'a Evidence, question: &Question) -> Option<(&'a Ca
     }
 }
 
+/// The folded words of a candidate: copies of one mail say the same.
+fn said(evidence: &Evidence, candidate: &Candidate) -> String {
+    vault::text::words::key(&evidence.passages[candidate.passage].text[candidate.bytes.clone()])
+}
+
 /// The answer around a quote.
-pub fn draft(evidence: &Evidence, question: &Question, chosen: &Candidate, other: Option<&Candidate>) -> Draft {
+pub fn draft(
+    evidence: &Evidence,
+    question: &Question,
+    chosen: &Candidate,
+    other: Option<&Candidate>,
+) -> Draft {
     let passage = &evidence.passages[chosen.passage];
     let range = lengthened(passage, chosen, question);
     let quote = one_line(&passage.text[range.clone()]);
     let mut draft = Draft::new(Step::Template);
     let mark = draft.cite(&passage.item.entry, &passage.text, range.clone(), chosen.score);
     let times = spans::times(&passage.text[range.clone()], passage.written.as_ref());
-    let lead = lead(question, &times);
+    let zone = passage
+        .written
+        .as_ref()
+        .map_or(jiff::tz::TimeZone::UTC, |written| written.time_zone().clone());
+    let lead = lead(question, &times, &zone);
     if lead.is_empty() && matches!(question.intent, Intent::Find) {
         draft.step = Step::Quote;
     }
@@ -62,9 +82,12 @@ pub fn draft(evidence: &Evidence, question: &Question, chosen: &Candidate, other
         let old = &evidence.passages[other.passage];
         let mark = draft.cite(&old.item.entry, &old.text, other.bytes.clone(), other.score);
         let quote = one_line(&old.text[other.bytes.clone()]);
-        let earlier = old.item.entry.when.as_ref().map(|when| when.start) < passage.item.entry.when.as_ref().map(|when| when.start);
+        let earlier = old.item.entry.when.as_ref().map(|when| when.start)
+            < passage.item.entry.when.as_ref().map(|when| when.start);
         let word = if earlier { "Earlier" } else { "See also" };
-        draft.text.push_str(&format!("\n{word}, {}: “{quote}” {mark}", lower_first(&source_phrase(old))));
+        draft
+            .text
+            .push_str(&format!("\n{word}, {}: “{quote}” {mark}", lower_first(&source_phrase(old))));
     }
     draft
 }
@@ -73,10 +96,18 @@ pub fn draft(evidence: &Evidence, question: &Question, chosen: &Candidate, other
 pub fn lengthened(passage: &Passage, chosen: &Candidate, question: &Question) -> Range<usize> {
     let mut range = chosen.bytes.clone();
     let around = sentences::sentences(&passage.text, 0..passage.text.len());
-    let Some(at) = around.iter().position(|sentence| sentence.start == chosen.bytes.start) else { return range };
+    let Some(at) = around.iter().position(|sentence| sentence.start == chosen.bytes.start) else {
+        return range;
+    };
     let text = |range: &Range<usize>| &passage.text[range.clone()];
     let typed = |range: &Range<usize>| {
-        question.wants != Wants::Text && spans::fits(text(range), question.wants, &spans::times(text(range), passage.written.as_ref()), false) > 0.6
+        question.wants != Wants::Text
+            && spans::fits(
+                text(range),
+                question.wants,
+                &spans::times(text(range), passage.written.as_ref()),
+                false,
+            ) > 0.6
     };
     let has_span = typed(&range);
     // A heading, a list's opening or a very short line says little without what follows.
@@ -111,7 +142,13 @@ pub fn source_phrase(passage: &Passage) -> String {
     match item.entry.kind {
         Kind::Mail => {
             let author = item.people.iter().find(|person| person.role == Role::From);
-            let name = author.map(|person| if person.name.is_empty() { person.address.clone().unwrap_or_default() } else { person.name.clone() });
+            let name = author.map(|person| {
+                if person.name.is_empty() {
+                    person.address.clone().unwrap_or_default()
+                } else {
+                    person.name.clone()
+                }
+            });
             match name.filter(|name| !name.is_empty()) {
                 Some(name) => format!("According to the mail from {name}{of_date}"),
                 None => format!("According to the mail “{}”{of_date}", item.entry.title),
@@ -130,15 +167,52 @@ fn lower_first(text: &str) -> String {
 }
 
 /// The date or time asked for, worked out: "On 7 May 2026. ".
-fn lead(question: &Question, times: &[Resolved]) -> String {
-    let asked = |time: &&Resolved| question.times.iter().any(|asked| asked.start == time.start && asked.end == time.end);
-    let fine = |time: &&Resolved| matches!(time.granularity, Granularity::Day | Granularity::Part | Granularity::Time | Granularity::Span);
+fn lead(question: &Question, times: &[Resolved], zone: &jiff::tz::TimeZone) -> String {
+    let asked = |time: &&Resolved| {
+        question.times.iter().any(|asked| asked.start == time.start && asked.end == time.end)
+    };
+    let fine = |time: &&Resolved| {
+        matches!(
+            time.granularity,
+            Granularity::Day | Granularity::Part | Granularity::Time | Granularity::Span
+        )
+    };
     let answer = match question.wants {
-        Wants::Date => times.iter().filter(|time| !asked(time)).find(fine).or_else(|| times.iter().find(|time| !asked(time))),
+        Wants::Date => times
+            .iter()
+            .filter(|time| !asked(time))
+            .find(fine)
+            .or_else(|| times.iter().find(|time| !asked(time))),
         Wants::Time => times.iter().find(|time| time.granularity == Granularity::Time),
         _ => None,
     };
-    answer.map_or(String::new(), |time| format!("{}. ", capitalised(&long_months(time.interval_text()))))
+    answer.map_or(String::new(), |time| {
+        format!("{}. ", capitalised(&long_months(&named_day(question, time, zone))))
+    })
+}
+
+/// "Since Friday" and "by Thursday" name one day, which is what a question for a date wants.
+fn named_day(question: &Question, time: &Resolved, zone: &jiff::tz::TimeZone) -> String {
+    let day = |second: i64| {
+        jiff::Timestamp::from_second(second).ok().map(|at| words::day(zone.to_datetime(at).date()))
+    };
+    let opening = time.text.split_whitespace().next().map(vault::when::fold).unwrap_or_default();
+    let named = match opening.as_str() {
+        _ if question.wants != Wants::Date => None,
+        "since" | "seit" | "depuis" | "from" | "ab" | "starting"
+            if time.start != vault::when::UNBOUNDED_PAST =>
+        {
+            day(time.start)
+        }
+        "until" | "till" | "by" | "bis" | "jusqu" if time.end != vault::when::UNBOUNDED_FUTURE => {
+            day(time.end - 1)
+        }
+        "before" | "vor" | "avant" if time.end != vault::when::UNBOUNDED_FUTURE => {
+            day(time.end).map(|day| format!("before {day}"))
+        }
+        _ => None,
+    };
+    named.unwrap_or_else(|| time.interval_text().to_owned())
 }
 
 fn capitalised(text: &str) -> String {
@@ -168,10 +242,18 @@ fn long_months(text: &str) -> String {
 fn resolved(quote: &str, times: &[Resolved]) -> String {
     let relative = |time: &&Resolved| {
         let said = &quote[time.words.clone()];
-        let has_year = vault::text::words::tokens(said).iter().any(|token| token.term.len() == 4 && token.term.bytes().all(|b| b.is_ascii_digit()));
+        let has_year = vault::text::words::tokens(said)
+            .iter()
+            .any(|token| token.term.len() == 4 && token.term.bytes().all(|b| b.is_ascii_digit()));
         !has_year && time.granularity != Granularity::Time
     };
-    let notes: Vec<String> =
-        times.iter().filter(relative).take(3).map(|time| format!("“{}” = {}", one_line(&quote[time.words.clone()]), time.interval_text())).collect();
+    let notes: Vec<String> = times
+        .iter()
+        .filter(relative)
+        .take(3)
+        .map(|time| {
+            format!("“{}” = {}", one_line(&quote[time.words.clone()]), time.interval_text())
+        })
+        .collect();
     notes.join(", ")
 }

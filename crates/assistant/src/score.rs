@@ -6,21 +6,36 @@
 use crate::evidence::{Candidate, Evidence, Features};
 use crate::question::{Intent, Question, Wants};
 
-/// Ranks sentences. Only differences matter.
+/// Ranks sentences. Only differences matter; they are differences of log-odds.
+///
+/// Softmax regression over the sentences found for the 106 answerable questions of the fitting half of
+/// `examples/life` whose proof was among the best 150 (24 November 2026, without vectors, ridge 0.03):
+/// 46 % first in five-fold cross-validation.
 pub fn sentence(features: &Features, question: &Question) -> f32 {
-    let Features { coverage, inside, item, fits, people, names, time, rank, dense, in_chunk, quoted, recency, bulk, kind, statement, hop } =
-        *features;
+    let f = features;
     let typed = if question.wants == Wants::Text { 0.0 } else { 1.0 };
-    let latest = if matches!(question.intent, Intent::Latest) { 0.8 } else { 0.15 };
-    2.0 * coverage + 0.8 * inside + 0.5 * item + 1.0 * typed * fits + 0.8 * people + 0.4 * names + 0.6 * time + 0.5 * rank + 0.8 * dense
-        + 0.3 * in_chunk
-        - 0.4 * quoted
-        + latest * recency
-        - 0.5 * bulk
-        + 0.4 * kind
-        + 0.5 * statement
-        - 0.1 * hop
+    let named = if question.people.is_empty() { 0.0 } else { 1.0 };
+    let latest = if matches!(question.intent, Intent::Latest) { 0.5 } else { 0.0 };
+    1.1 * f.coverage
+        + 3.2 * f.inside
+        + 0.4 * f.item
+        + 2.5 * typed * f.fits
+        + 2.0 * named * f.people
+        + 0.4 * f.names
+        + 1.4 * f.time
+        + 3.4 * f.rank
+        + DENSE * f.dense
+        + 0.8 * f.in_chunk
+        - 0.9 * f.quoted
+        + (0.75 + latest) * f.recency
+        + 0.3 * f.bulk
+        + 0.6 * f.kind
+        + 0.4 * f.statement
+        - 0.15 * f.hop
 }
+
+/// Weight of the item's similarity by meaning; 0 to 1, and 0 without vectors.
+const DENSE: f32 = 1.0;
 
 /// Confidence from which the assistant answers.
 pub const ANSWERS_FROM: f32 = 0.5;
@@ -38,7 +53,11 @@ pub const SUMMARY: usize = 10;
 /// What [`confidence`] is computed from, the constant first.
 pub fn summary(evidence: &Evidence, best: &Candidate, question: &Question) -> [f32; SUMMARY] {
     let f = &best.features;
-    let next = evidence.candidates.iter().find(|other| other.passage != best.passage).map_or(0.0, |other| other.score);
+    let next = evidence
+        .candidates
+        .iter()
+        .find(|other| other.passage != best.passage)
+        .map_or(0.0, |other| other.score);
     let margin = (best.score - next).clamp(-1.0, 2.0);
     let typed = if question.wants == Wants::Text { 0.5 } else { f.fits };
     let people = if question.people.is_empty() { 0.7 } else { f.people };

@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use infer::{Cancel, Engine};
 use jiff::ZonedDateTime;
-use vault::store::Vault;
 use vault::embed::Embed;
 use vault::item::Kind;
 use vault::lookup::items::Filter;
 use vault::lookup::people::Person;
+use vault::store::Vault;
 
 use crate::answer::{Answer, Event, Source, Step, Timings, TokenCounts};
 use crate::draft::{Draft, source};
@@ -72,7 +72,13 @@ impl Assistant {
     }
 
     /// Answers, streaming events in the order that [`Event`] states.
-    pub fn ask(&self, text: &str, history: &[Turn], options: &Options, on_event: &mut dyn FnMut(Event)) -> Result<Answer, Error> {
+    pub fn ask(
+        &self,
+        text: &str,
+        history: &[Turn],
+        options: &Options,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<Answer, Error> {
         let begun = Instant::now();
         let common = self.common_people()?;
         let known = |text: &str| self.directory(text, &common);
@@ -80,7 +86,12 @@ impl Assistant {
         let reading = question.reading();
         on_event(Event::Reading(reading.clone()));
         let understand = ms(begun);
-        let context = Context { vault: &self.vault, embedder: self.embedder.as_deref(), now: &options.now, directory: &directory };
+        let context = Context {
+            vault: &self.vault,
+            embedder: self.embedder.as_deref(),
+            now: &options.now,
+            directory: &directory,
+        };
         let searching = Instant::now();
         let mut outcome = self.answer(&context, &question, options)?;
         let search = outcome.search_ms.min(ms(searching));
@@ -106,14 +117,51 @@ impl Assistant {
         let common = self.common_people()?;
         let directory = self.directory(text, &common);
         let question = Question::read(text, &directory, &options.now);
-        let context = Context { vault: &self.vault, embedder: self.embedder.as_deref(), now: &options.now, directory: &directory };
+        let context = Context {
+            vault: &self.vault,
+            embedder: self.embedder.as_deref(),
+            now: &options.now,
+            directory: &directory,
+        };
         let evidence = evidence::gather(&context, &question)?;
         Ok((question, evidence))
     }
 
-    fn answer(&self, context: &Context<'_>, question: &Question, options: &Options) -> Result<Outcome, Error> {
+    /// What the quoting steps would say, sure or not, with the inputs of [`score::confidence`]: for fitting it.
+    /// `None` where a lookup answers.
+    pub fn unchecked(
+        &self,
+        text: &str,
+        options: &Options,
+    ) -> Result<Option<([f32; score::SUMMARY], String)>, Error> {
+        let common = self.common_people()?;
+        let directory = self.directory(text, &common);
+        let question = Question::read(text, &directory, &options.now);
+        let context = Context {
+            vault: &self.vault,
+            embedder: self.embedder.as_deref(),
+            now: &options.now,
+            directory: &directory,
+        };
+        if lookup::answer(&context, &question)?.is_some() {
+            return Ok(None);
+        }
+        let evidence = evidence::gather(&context, &question)?;
+        let Some((best, other)) = quote::choose(&evidence, &question) else { return Ok(None) };
+        let draft = quote::draft(&evidence, &question, best, other);
+        Ok(Some((score::summary(&evidence, best, &question), draft.text)))
+    }
+
+    fn answer(
+        &self,
+        context: &Context<'_>,
+        question: &Question,
+        options: &Options,
+    ) -> Result<Outcome, Error> {
         if let Some(draft) = lookup::answer(context, question)? {
-            return Ok(Outcome::answered(draft, 0.0));
+            let searched =
+                if draft.step == Step::Abstain { self.searched()? } else { String::new() };
+            return Ok(Outcome { searched, ..Outcome::answered(draft, 0.0) });
         }
         let searching = Instant::now();
         let evidence = evidence::gather(context, question)?;
@@ -122,7 +170,9 @@ impl Assistant {
             return self.compose(&evidence, question, options, search_ms);
         }
         let chosen = quote::choose(&evidence, question);
-        let sure = chosen.as_ref().is_some_and(|(best, _)| score::confidence(&evidence, best, question) >= score::ANSWERS_FROM);
+        let sure = chosen.as_ref().is_some_and(|(best, _)| {
+            score::confidence(&evidence, best, question) >= score::ANSWERS_FROM
+        });
         let draft = match chosen {
             Some((best, other)) if sure => quote::draft(&evidence, question, best, other),
             _ => return self.abstain(&evidence, question, options, search_ms),
@@ -131,11 +181,20 @@ impl Assistant {
     }
 
     /// Summaries and drafts: the model's words where they hold, else the passages'.
-    fn compose(&self, evidence: &Evidence, question: &Question, options: &Options, search_ms: f64) -> Result<Outcome, Error> {
+    fn compose(
+        &self,
+        evidence: &Evidence,
+        question: &Question,
+        options: &Options,
+        search_ms: f64,
+    ) -> Result<Outcome, Error> {
         if let Some(engine) = &self.engine
             && let Some(composed) = compose::write(engine, evidence, question, &options.cancel)?
         {
-            return Ok(Outcome { tokens: composed.tokens, ..Outcome::answered(composed.draft, search_ms) });
+            return Ok(Outcome {
+                tokens: composed.tokens,
+                ..Outcome::answered(composed.draft, search_ms)
+            });
         }
         match compose::quotes(evidence, question) {
             Some(draft) => Ok(Outcome::answered(draft, search_ms)),
@@ -144,18 +203,32 @@ impl Assistant {
     }
 
     /// "Not in your data", with what was looked through and what came near.
-    fn abstain(&self, evidence: &Evidence, question: &Question, options: &Options, search_ms: f64) -> Result<Outcome, Error> {
+    fn abstain(
+        &self,
+        evidence: &Evidence,
+        question: &Question,
+        options: &Options,
+        search_ms: f64,
+    ) -> Result<Outcome, Error> {
         let searched = self.searched()?;
         let mut draft = Draft::new(Step::Abstain);
         draft.text = format!("I found nothing in your data that says this. Searched: {searched}.");
         let mut nearest: Vec<Source> = Vec::new();
         for candidate in &evidence.candidates {
             let passage = &evidence.passages[candidate.passage];
-            if nearest.len() >= options.nearest || nearest.iter().any(|known| known.id == passage.item.entry.id) {
+            if nearest.len() >= options.nearest
+                || nearest.iter().any(|known| known.id == passage.item.entry.id)
+            {
                 continue;
             }
             let range = candidate.bytes.clone();
-            nearest.push(source(nearest.len() + 1, &passage.item.entry, &passage.text[range.clone()], range, candidate.score));
+            nearest.push(source(
+                nearest.len() + 1,
+                &passage.item.entry,
+                &passage.text[range.clone()],
+                range,
+                candidate.score,
+            ));
         }
         if let Some(missing) = unsupported(evidence, question) {
             draft.text.push_str(&format!(" {missing}"));
@@ -172,7 +245,10 @@ impl Assistant {
         for kind in [Kind::Mail, Kind::Event, Kind::Contact, Kind::Note, Kind::Document] {
             let n = self.vault.count(&Filter { kinds: vec![kind], ..Filter::default() })?;
             if n > 0 {
-                parts.push(words::count_of(usize::try_from(n).unwrap_or(usize::MAX), words::kind_name(kind)));
+                parts.push(words::count_of(
+                    usize::try_from(n).unwrap_or(usize::MAX),
+                    words::kind_name(kind),
+                ));
             }
         }
         Ok(if parts.is_empty() { "an empty vault".to_owned() } else { parts.join(", ") })
@@ -222,7 +298,13 @@ struct Outcome {
 
 impl Outcome {
     fn answered(draft: Draft, search_ms: f64) -> Self {
-        Self { draft, search_ms, tokens: TokenCounts::default(), searched: String::new(), nearest: Vec::new() }
+        Self {
+            draft,
+            search_ms,
+            tokens: TokenCounts::default(),
+            searched: String::new(),
+            nearest: Vec::new(),
+        }
     }
 }
 
@@ -243,12 +325,20 @@ fn unsupported(evidence: &Evidence, question: &Question) -> Option<String> {
     let passage = &evidence.passages[best.passage];
     let title = &passage.item.entry.title;
     if best.features.people < 0.5 && !question.people.is_empty() {
-        let names: Vec<String> = question.people.iter().map(|mention| mention.name.clone()).collect();
-        return Some(format!("The passage that comes closest, “{title}”, says it of somebody other than {}.", words::join(&names)));
+        let names: Vec<String> =
+            question.people.iter().map(|mention| mention.name.clone()).collect();
+        return Some(format!(
+            "The passage that comes closest, “{title}”, says it of somebody other than {}.",
+            words::join(&names)
+        ));
     }
     let folded = vault::text::words::key(&passage.text);
-    let absent: Vec<String> =
-        question.names.iter().filter(|name| !folded.contains(&vault::text::words::key(name))).map(|name| format!("“{name}”")).collect();
+    let absent: Vec<String> = question
+        .names
+        .iter()
+        .filter(|name| !folded.contains(&vault::text::words::key(name)))
+        .map(|name| format!("“{name}”"))
+        .collect();
     if !absent.is_empty() {
         return Some(format!("Nothing near says {}.", words::join(&absent)));
     }

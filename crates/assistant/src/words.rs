@@ -50,7 +50,12 @@ pub fn grouped(n: usize) -> String {
 
 /// `3 May 2026`.
 pub fn day(date: Date) -> String {
-    format!("{} {} {}", date.day(), MONTHS[usize::from(date.month().unsigned_abs()) - 1], date.year())
+    format!(
+        "{} {} {}",
+        date.day(),
+        MONTHS[usize::from(date.month().unsigned_abs()) - 1],
+        date.year()
+    )
 }
 
 /// `Tuesday 3 May 2026`.

@@ -13,18 +13,33 @@ use crate::evidence::spans;
 /// An answer that states more different days than this answers no question for a date.
 const MOST_DAYS: usize = 6;
 
+/// Whether the answer is right, by the question's type.
 pub fn correct(question: &Question, answer: &str) -> bool {
     let answer = without_marks(answer);
-    let forms: Vec<&str> = std::iter::once(question.answer.as_str()).chain(question.accept.iter().map(String::as_str)).filter(|form| !form.is_empty()).collect();
+    let forms: Vec<&str> = std::iter::once(question.answer.as_str())
+        .chain(question.accept.iter().map(String::as_str))
+        .filter(|form| !form.is_empty())
+        .collect();
     match question.kind_of_answer {
         Type::None => false,
-        Type::Text | Type::Person => polar(&forms, &answer).unwrap_or_else(|| forms.iter().any(|form| says(&answer, form))),
-        Type::Date => days(question, &answer).contains(&question.answer.parse::<Date>().ok()) || forms[1..].iter().any(|form| says(&answer, form)) && days(question, &answer).len() <= MOST_DAYS,
+        Type::Text | Type::Person => {
+            polar(&forms, &answer).unwrap_or_else(|| forms.iter().any(|form| says(&answer, form)))
+        }
+        Type::Date => {
+            days(question, &answer).contains(&question.answer.parse::<Date>().ok())
+                || forms[1..].iter().any(|form| says(&answer, form))
+                    && days(question, &answer).len() <= MOST_DAYS
+        }
         Type::Number => {
             let wanted = spans::value(&question.answer);
-            Numbers::of(&answer, &question.now).0.iter().any(|value| wanted.is_some_and(|wanted| (value - wanted).abs() < 1e-6))
+            Numbers::of(&answer, &question.now)
+                .0
+                .iter()
+                .any(|value| wanted.is_some_and(|wanted| (value - wanted).abs() < 1e-6))
         }
-        Type::List => !question.items.is_empty() && question.items.iter().all(|item| item_said(&answer, item)),
+        Type::List => {
+            !question.items.is_empty() && question.items.iter().all(|item| item_said(&answer, item))
+        }
     }
 }
 
@@ -34,7 +49,10 @@ fn item_said(answer: &str, item: &str) -> bool {
         return true;
     }
     let said: Vec<String> = words::tokens(answer).into_iter().map(|token| token.term).collect();
-    words::tokens(item).iter().filter(|token| !words::is_common(&token.term)).all(|token| said.contains(&token.term))
+    words::tokens(item)
+        .iter()
+        .filter(|token| !words::is_common(&token.term))
+        .all(|token| said.contains(&token.term))
 }
 
 /// "yes" and "no" have to open the answer: either may stand in any quote.
@@ -48,7 +66,7 @@ fn polar(forms: &[&str], answer: &str) -> Option<bool> {
 }
 
 /// Whether the folded words of `form` stand in the answer one after another.
-pub fn says(answer: &str, form: &str) -> bool {
+fn says(answer: &str, form: &str) -> bool {
     let (answer, form) = (words::key(answer), words::key(form));
     !form.is_empty() && format!(" {answer} ").contains(&format!(" {form} "))
 }
@@ -56,11 +74,15 @@ pub fn says(answer: &str, form: &str) -> bool {
 /// Days that an answer states. `None` entries never match.
 fn days(question: &Question, answer: &str) -> Vec<Option<Date>> {
     let zone = question.now.time_zone();
-    let day = |second: i64| jiff::Timestamp::from_second(second).ok().map(|at| zone.to_datetime(at).date());
+    let day = |second: i64| {
+        jiff::Timestamp::from_second(second).ok().map(|at| zone.to_datetime(at).date())
+    };
     let mut days: Vec<Option<Date>> = Vec::new();
     for time in when::find(answer, &question.now, Lean::Either) {
         let starts = day(time.start);
-        let long = time.start != when::UNBOUNDED_PAST && time.end != when::UNBOUNDED_FUTURE && time.end - time.start > 86_400 * 2;
+        let long = time.start != when::UNBOUNDED_PAST
+            && time.end != when::UNBOUNDED_FUTURE
+            && time.end - time.start > 86_400 * 2;
         if starts.is_some() && !long && !days.contains(&starts) {
             days.push(starts);
         }
@@ -69,14 +91,20 @@ fn days(question: &Question, answer: &str) -> Vec<Option<Date>> {
 }
 
 /// Numbers that an answer states, in digits or words, without those of its dates and times.
-pub struct Numbers(pub Vec<f64>);
+struct Numbers(Vec<f64>);
 
 impl Numbers {
-    pub fn of(answer: &str, now: &jiff::ZonedDateTime) -> Self {
+    fn of(answer: &str, now: &jiff::ZonedDateTime) -> Self {
         let times = when::find(answer, now, Lean::Either);
-        let in_time = |start: usize, end: usize| times.iter().any(|time| time.words.start < end && start < time.words.end);
-        let digits = spans::numbers(answer).into_iter().filter(|n| !in_time(n.bytes.start, n.bytes.end)).map(|n| n.value);
-        let words = words::tokens(answer).into_iter().filter(|token| !in_time(token.start, token.end));
+        let in_time = |start: usize, end: usize| {
+            times.iter().any(|time| time.words.start < end && start < time.words.end)
+        };
+        let digits = spans::numbers(answer)
+            .into_iter()
+            .filter(|n| !in_time(n.bytes.start, n.bytes.end))
+            .map(|n| n.value);
+        let words =
+            words::tokens(answer).into_iter().filter(|token| !in_time(token.start, token.end));
         let words = words.filter_map(|token| spans::number_word(&token.term));
         Self(digits.chain(words).collect())
     }
@@ -90,7 +118,9 @@ fn without_marks(answer: &str) -> String {
         let (before, from) = rest.split_at(open);
         text.push_str(before);
         match from[1..].find(']') {
-            Some(close) if from[1..=close].bytes().all(|b| b.is_ascii_digit()) && close > 0 => rest = &from[close + 2..],
+            Some(close) if from[1..=close].bytes().all(|b| b.is_ascii_digit()) && close > 0 => {
+                rest = &from[close + 2..]
+            }
             _ => {
                 text.push('[');
                 rest = &from[1..];
@@ -139,7 +169,8 @@ mod tests {
         assert!(correct(&gold, "On 7 May 2026. According to Anna: “yesterday” [1]"));
         assert!(correct(&gold, "It was 07.05.2026."));
         assert!(!correct(&gold, "On 8 May 2026."));
-        let everything = "1 May 2026, 2 May 2026, 3 May 2026, 4 May 2026, 5 May 2026, 6 May 2026, 7 May 2026";
+        let everything =
+            "1 May 2026, 2 May 2026, 3 May 2026, 4 May 2026, 5 May 2026, 6 May 2026, 7 May 2026";
         assert!(!correct(&gold, everything));
     }
 

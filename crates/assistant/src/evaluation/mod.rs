@@ -17,7 +17,7 @@ use crate::answer::{Answer, Step};
 use crate::error::Error;
 use crate::turn::{Assistant, Options};
 
-pub use matching::{Numbers, says};
+pub use matching::correct;
 pub use questions::{Half, Proof, Question, Type, read};
 
 /// How one question went.
@@ -77,7 +77,11 @@ pub struct Report {
 }
 
 /// Asks every question. `before` is called with its position ahead of each, for progress.
-pub fn run(assistant: &Assistant, questions: &[Question], before: &mut dyn FnMut(usize)) -> Result<Report, Error> {
+pub fn run(
+    assistant: &Assistant,
+    questions: &[Question],
+    before: &mut dyn FnMut(usize),
+) -> Result<Report, Error> {
     let mut outcomes = Vec::with_capacity(questions.len());
     for (at, question) in questions.iter().enumerate() {
         before(at);
@@ -101,7 +105,11 @@ pub fn one(assistant: &Assistant, question: &Question) -> Result<Outcome, Error>
         kind: question.kind.clone(),
         half: Half::of(&question.id),
         step: answer.step,
-        correct: if unanswerable { abstained } else { !abstained && matching::correct(question, &answer.answer) },
+        correct: if unanswerable {
+            abstained
+        } else {
+            !abstained && correct(question, &answer.answer)
+        },
         unanswerable,
         abstained,
         recall_at_5,
@@ -115,7 +123,11 @@ pub fn one(assistant: &Assistant, question: &Question) -> Result<Outcome, Error>
 }
 
 /// How many of the cited passages stand in a proving item, and how many at their offsets.
-fn citations(assistant: &Assistant, question: &Question, answer: &Answer) -> Result<(usize, usize), Error> {
+fn citations(
+    assistant: &Assistant,
+    question: &Question,
+    answer: &Answer,
+) -> Result<(usize, usize), Error> {
     let (mut proving, mut exact) = (0, 0);
     for source in &answer.sources {
         let text = assistant.vault().text(source.id)?.unwrap_or_default();
@@ -138,12 +150,14 @@ fn proves_any(assistant: &Assistant, question: &Question, id: i64) -> Result<boo
 /// that quotes another says its words too, and counts.
 fn proves(assistant: &Assistant, proof: &Proof, id: i64) -> Result<bool, Error> {
     let Some(item) = assistant.vault().item(id)? else { return Ok(false) };
-    let same_file = item.entry.path == proof.path || item.entry.path.ends_with(&format!("/{}", proof.path));
+    let same_file =
+        item.entry.path == proof.path || item.entry.path.ends_with(&format!("/{}", proof.path));
     if let Some(uid) = &proof.uid
         && same_file
         && item.entry.kind == Kind::Event
     {
-        return Ok(item.identity.contains(uid.as_str()) || item.event.is_some_and(|event| event.uid == *uid));
+        return Ok(item.identity.contains(uid.as_str())
+            || item.event.is_some_and(|event| event.uid == *uid));
     }
     let is_mail = item.entry.kind == Kind::Mail && proof.message_id.is_some();
     if !same_file && !is_mail {
@@ -153,7 +167,11 @@ fn proves(assistant: &Assistant, proof: &Proof, id: i64) -> Result<bool, Error> 
     Ok(matching::squeezed(&text).contains(&matching::squeezed(&proof.contains)))
 }
 
-fn recalls(assistant: &Assistant, question: &Question, options: &Options) -> Result<(Option<f64>, Option<f64>), Error> {
+fn recalls(
+    assistant: &Assistant,
+    question: &Question,
+    options: &Options,
+) -> Result<(Option<f64>, Option<f64>), Error> {
     if question.evidence.is_empty() || question.kind_of_answer == Type::None {
         return Ok((None, None));
     }
@@ -192,13 +210,17 @@ pub fn report(outcomes: Vec<Outcome>) -> Report {
 pub fn summary(outcomes: &[&Outcome]) -> Summary {
     let n = outcomes.len();
     let count = |wanted: &dyn Fn(&&&Outcome) -> bool| outcomes.iter().filter(wanted).count();
-    let share = |part: usize, whole: usize| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
-    let mean = |values: Vec<f64>| if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / values.len() as f64 };
+    let share =
+        |part: usize, whole: usize| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+    let mean = |values: Vec<f64>| {
+        if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / values.len() as f64 }
+    };
     let abstained = count(&|o| o.abstained);
     let unanswerable = count(&|o| o.unanswerable);
     let rightly = count(&|o| o.abstained && o.unanswerable);
     let (precision, recall) = (share(rightly, abstained), share(rightly, unanswerable));
-    let answered: Vec<&&Outcome> = outcomes.iter().filter(|o| !o.unanswerable && !o.abstained).collect();
+    let answered: Vec<&&Outcome> =
+        outcomes.iter().filter(|o| !o.unanswerable && !o.abstained).collect();
     let cited = answered.iter().map(|o| o.n_cited).sum();
     let proving = answered.iter().map(|o| o.n_proving).sum();
     let mut steps: BTreeMap<String, f64> = BTreeMap::new();
@@ -210,7 +232,8 @@ pub fn summary(outcomes: &[&Outcome]) -> Summary {
     times.sort_by(f64::total_cmp);
     let mut lengths: Vec<usize> = answered.iter().map(|o| o.answer.chars().count()).collect();
     lengths.sort_unstable();
-    let at = |quantile: f64, length: usize| ((length as f64 - 1.0).max(0.0) * quantile).round() as usize;
+    let at =
+        |quantile: f64, length: usize| ((length as f64 - 1.0).max(0.0) * quantile).round() as usize;
     Summary {
         n,
         correct: count(&|o| o.correct),
@@ -218,10 +241,17 @@ pub fn summary(outcomes: &[&Outcome]) -> Summary {
         recall_at_5: mean(outcomes.iter().filter_map(|o| o.recall_at_5).collect()),
         recall_at_10: mean(outcomes.iter().filter_map(|o| o.recall_at_10).collect()),
         citation_precision: share(proving, cited),
-        quotes_exact: share(outcomes.iter().map(|o| o.n_exact).sum(), outcomes.iter().map(|o| o.n_cited).sum()),
+        quotes_exact: share(
+            outcomes.iter().map(|o| o.n_exact).sum(),
+            outcomes.iter().map(|o| o.n_cited).sum(),
+        ),
         abstention_precision: precision,
         abstention_recall: recall,
-        abstention_f1: if precision + recall > 0.0 { 2.0 * precision * recall / (precision + recall) } else { 0.0 },
+        abstention_f1: if precision + recall > 0.0 {
+            2.0 * precision * recall / (precision + recall)
+        } else {
+            0.0
+        },
         steps,
         p50_ms: times.get(at(0.5, times.len())).copied().unwrap_or_default(),
         p95_ms: times.get(at(0.95, times.len())).copied().unwrap_or_default(),

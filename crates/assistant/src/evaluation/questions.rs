@@ -94,8 +94,10 @@ pub fn read(path: &Path, zone: &jiff::tz::TimeZone) -> Result<Vec<Question>, Err
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let at = |cause: String| wrong(format!("line {}: {cause}", number + 1));
         let line: Line = serde_json::from_str(line).map_err(|cause| at(cause.to_string()))?;
-        let now: jiff::Timestamp = line.now.parse().map_err(|cause: jiff::Error| at(cause.to_string()))?;
-        let now = zone.to_zoned_datetime(zone.to_datetime(now)).map_err(|cause| at(cause.to_string()))?;
+        let now: jiff::Timestamp =
+            line.now.parse().map_err(|cause: jiff::Error| at(cause.to_string()))?;
+        let now =
+            zone.to_zoned_datetime(zone.to_datetime(now)).map_err(|cause| at(cause.to_string()))?;
         questions.push(Question {
             id: line.id,
             question: line.question,

@@ -13,11 +13,11 @@ use std::ops::Range;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
-use vault::store::Vault;
 use vault::embed::Embed;
 use vault::item::{Kind, Role};
 use vault::lookup::items::StoredItem;
 use vault::search::{Interval, Query};
+use vault::store::Vault;
 use vault::when::Resolved;
 
 use crate::question::names::Directory;
@@ -131,7 +131,12 @@ pub fn gather(context: &Context<'_>, question: &Question) -> Result<Evidence, va
     for candidate in &mut candidates {
         candidate.score = crate::score::sentence(&candidate.features, question);
     }
-    candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.passage.cmp(&b.passage)).then(a.bytes.start.cmp(&b.bytes.start)));
+    candidates.sort_by(|a, b| {
+        b.score
+            .total_cmp(&a.score)
+            .then(a.passage.cmp(&b.passage))
+            .then(a.bytes.start.cmp(&b.bytes.start))
+    });
     Ok(Evidence { passages, candidates, terms, hits })
 }
 
@@ -140,13 +145,19 @@ fn starts(passage: &Passage) -> Option<i64> {
 }
 
 /// The items found, best first.
-fn passages(context: &Context<'_>, question: &Question, topic: &[String]) -> Result<(Vec<Passage>, Vec<i64>), vault::error::Error> {
+fn passages(
+    context: &Context<'_>,
+    question: &Question,
+    topic: &[String],
+) -> Result<(Vec<Passage>, Vec<i64>), vault::error::Error> {
     let mut words: Vec<&str> = topic.iter().map(String::as_str).collect();
-    let names: Vec<String> = question.people.iter().map(|mention| vault::when::fold(&mention.written)).collect();
+    let names: Vec<String> =
+        question.people.iter().map(|mention| vault::when::fold(&mention.written)).collect();
     words.extend(names.iter().map(String::as_str));
     let text = words.join(" ");
     let mut queries = vec![Query { text: text.clone(), limit: MAX_ITEMS, ..Query::default() }];
-    let authors: Vec<String> = question.people.iter().filter(|m| m.part == Part::From).map(|m| m.name.clone()).collect();
+    let authors: Vec<String> =
+        question.people.iter().filter(|m| m.part == Part::From).map(|m| m.name.clone()).collect();
     if !authors.is_empty() {
         let text = topic.join(" ");
         queries.push(Query { text, from: authors, limit: MAX_ITEMS / 2, ..Query::default() });
@@ -182,7 +193,9 @@ fn passages(context: &Context<'_>, question: &Question, topic: &[String]) -> Res
 }
 
 fn load(context: &Context<'_>, id: i64) -> Result<Option<Passage>, vault::error::Error> {
-    let (Some(item), Some(text)) = (context.vault.item(id)?, context.vault.text(id)?) else { return Ok(None) };
+    let (Some(item), Some(text)) = (context.vault.item(id)?, context.vault.text(id)?) else {
+        return Ok(None);
+    };
     let written = written(&item, context.now.time_zone());
     let best = 0..text.len().min(1);
     Ok(Some(Passage { item, text, written, rank: 0, score: 0.0, hop: false, best, dense: 0.0 }))
@@ -195,7 +208,8 @@ pub fn written(item: &StoredItem, owner: &TimeZone) -> Option<ZonedDateTime> {
     let zone = match &when.zone {
         Some(zone) => TimeZone::get(zone).unwrap_or_else(|_| owner.clone()),
         None if when.all_day => TimeZone::UTC,
-        None if item.entry.kind == Kind::Mail => jiff::tz::Offset::from_seconds(when.offset_s).map_or_else(|_| owner.clone(), TimeZone::fixed),
+        None if item.entry.kind == Kind::Mail => jiff::tz::Offset::from_seconds(when.offset_s)
+            .map_or_else(|_| owner.clone(), TimeZone::fixed),
         None => owner.clone(),
     };
     Some(zone.to_datetime(instant)).and_then(|civil| zone.to_zoned_datetime(civil).ok())
@@ -203,9 +217,11 @@ pub fn written(item: &StoredItem, owner: &TimeZone) -> Option<ZonedDateTime> {
 
 /// One hop: attachments of the best items, and the newest mails of their threads.
 fn hop(context: &Context<'_>, passages: &mut Vec<Passage>) -> Result<(), vault::error::Error> {
-    let starting: Vec<(i64, f32, Option<i64>)> = passages.iter().take(3).map(|p| (p.item.entry.id, p.score, p.item.entry.parent)).collect();
+    let starting: Vec<(i64, f32, Option<i64>)> =
+        passages.iter().take(3).map(|p| (p.item.entry.id, p.score, p.item.entry.parent)).collect();
     for (id, score, parent) in starting {
-        let mut linked: Vec<i64> = context.vault.attachments(id)?.iter().map(|entry| entry.id).collect();
+        let mut linked: Vec<i64> =
+            context.vault.attachments(id)?.iter().map(|entry| entry.id).collect();
         linked.extend(parent);
         let thread = context.vault.thread(id)?;
         linked.extend(thread.iter().rev().take(3).map(|entry| entry.id));
@@ -225,11 +241,23 @@ fn hop(context: &Context<'_>, passages: &mut Vec<Passage>) -> Result<(), vault::
 }
 
 /// The sentences of one passage with their features.
-fn read(context: &Context<'_>, question: &Question, passage: &Passage, at: usize, terms: &mut Terms, recency: f32) -> Vec<Candidate> {
+fn read(
+    context: &Context<'_>,
+    question: &Question,
+    passage: &Passage,
+    at: usize,
+    terms: &mut Terms,
+    recency: f32,
+) -> Vec<Candidate> {
     let text = &passage.text;
-    let within = if text.len() <= WHOLE_TEXT_BYTES { 0..text.len() } else { surroundings(text, &passage.best) };
+    let within = if text.len() <= WHOLE_TEXT_BYTES {
+        0..text.len()
+    } else {
+        surroundings(text, &passage.best)
+    };
     let ranges = sentences::sentences(text, within);
-    let in_sentences: Vec<Vec<f32>> = ranges.iter().map(|range| terms.found_in(&text[range.clone()])).collect();
+    let in_sentences: Vec<Vec<f32>> =
+        ranges.iter().map(|range| terms.found_in(&text[range.clone()])).collect();
     let header = terms.found_in(&header(passage));
     let whole = union(in_sentences.iter().chain([&header]), 1.0, terms.words.len());
     let item = terms.share(&whole);
@@ -242,31 +270,51 @@ fn read(context: &Context<'_>, question: &Question, passage: &Passage, at: usize
         .map(|(idx, range)| {
             let sentence = &text[range.clone()];
             let times = spans::times(sentence, passage.written.as_ref());
-            let near: Vec<&Vec<f32>> = [idx.checked_sub(1), Some(idx + 1)].into_iter().flatten().filter_map(|n| in_sentences.get(n)).collect();
+            let near: Vec<&Vec<f32>> = [idx.checked_sub(1), Some(idx + 1)]
+                .into_iter()
+                .flatten()
+                .filter_map(|n| in_sentences.get(n))
+                .collect();
             let n = terms.words.len();
             let mut found = in_sentences[idx].clone();
             raise(&mut found, &union(near.iter().copied(), 0.7, n));
             raise(&mut found, &union([&header], 0.8, n));
             raise(&mut found, &union([&whole], 0.3, n));
-            let neighbours = [idx.checked_sub(1), Some(idx + 1)].into_iter().flatten().filter_map(|n| ranges.get(n));
-            let near_text: String = neighbours.map(|r| &text[r.clone()]).collect::<Vec<_>>().join(" ");
+            let neighbours = [idx.checked_sub(1), Some(idx + 1)]
+                .into_iter()
+                .flatten()
+                .filter_map(|n| ranges.get(n));
+            let near_text: String =
+                neighbours.map(|r| &text[r.clone()]).collect::<Vec<_>>().join(" ");
             let people = people(context, question, passage, sentence, &near_text, &folded_text);
             let asked = question.times.first();
             let features = Features {
                 coverage: terms.share(&found),
                 inside: terms.share(&in_sentences[idx]),
                 item,
-                fits: spans::fits(sentence, question.wants, &unasked(question, &times), names_somebody(context, sentence)),
+                fits: spans::fits(
+                    sentence,
+                    question.wants,
+                    &unasked(question, &times),
+                    names_somebody(context, sentence),
+                ),
                 people,
                 names,
                 time: asked.map_or(0.5, |asked| in_time(asked, passage, &times)),
                 rank: passage.score,
                 dense: passage.dense,
                 in_chunk: flag(passage.best.start < range.end && range.start < passage.best.end),
-                quoted: flag(quoted_from.is_some_and(|from| range.start >= from) || sentence.starts_with('>')),
+                quoted: flag(
+                    quoted_from.is_some_and(|from| range.start >= from)
+                        || sentence.starts_with('>'),
+                ),
                 recency,
                 bulk: flag(passage.item.bulk),
-                kind: if question.kinds.is_empty() { 0.5 } else { flag(question.kinds.contains(&passage.item.entry.kind)) },
+                kind: if question.kinds.is_empty() {
+                    0.5
+                } else {
+                    flag(question.kinds.contains(&passage.item.entry.kind))
+                },
                 statement: statement(sentence, idx == 0),
                 hop: flag(passage.hop),
             };
@@ -295,7 +343,12 @@ fn surroundings(text: &str, best: &Range<usize>) -> Range<usize> {
 fn header(passage: &Passage) -> String {
     let item = &passage.item;
     let mut header = item.entry.title.clone();
-    for part in item.people.iter().map(|person| person.name.as_str()).chain(item.tags.iter().map(String::as_str)) {
+    for part in item
+        .people
+        .iter()
+        .map(|person| person.name.as_str())
+        .chain(item.tags.iter().map(String::as_str))
+    {
         header.push(' ');
         header.push_str(part);
     }
@@ -306,7 +359,11 @@ fn header(passage: &Passage) -> String {
     header
 }
 
-fn union<'a>(found: impl IntoIterator<Item = &'a Vec<f32>>, weight: f32, length: usize) -> Vec<f32> {
+fn union<'a>(
+    found: impl IntoIterator<Item = &'a Vec<f32>>,
+    weight: f32,
+    length: usize,
+) -> Vec<f32> {
     let mut all = vec![0f32; length];
     for one in found {
         for (sum, value) in all.iter_mut().zip(one) {
@@ -324,7 +381,9 @@ fn raise(found: &mut [f32], other: &[f32]) {
 
 /// Times of a sentence that the question did not state itself: an answer tells something new.
 fn unasked(question: &Question, times: &[Resolved]) -> Vec<Resolved> {
-    let asked = |time: &&Resolved| !question.times.iter().any(|asked| asked.start == time.start && asked.end == time.end);
+    let asked = |time: &&Resolved| {
+        !question.times.iter().any(|asked| asked.start == time.start && asked.end == time.end)
+    };
     times.iter().filter(asked).cloned().collect()
 }
 
@@ -341,25 +400,42 @@ fn in_time(asked: &Resolved, passage: &Passage, times: &[Resolved]) -> f32 {
 fn names_somebody(context: &Context<'_>, sentence: &str) -> bool {
     let tokens = vault::text::words::tokens(sentence);
     tokens.iter().any(|token| {
-        sentence[token.start..].chars().next().is_some_and(char::is_uppercase) && context.directory.is_name(&token.term)
+        sentence[token.start..].chars().next().is_some_and(char::is_uppercase)
+            && context.directory.is_name(&token.term)
     })
 }
 
 /// The weakest of the question's people as this sentence has them.
-fn people(context: &Context<'_>, question: &Question, passage: &Passage, sentence: &str, near: &str, folded: &str) -> f32 {
+fn people(
+    context: &Context<'_>,
+    question: &Question,
+    passage: &Passage,
+    sentence: &str,
+    near: &str,
+    folded: &str,
+) -> f32 {
     let mut weakest = 1.0f32;
     for mention in &question.people {
         let said = |text: &str| {
-            let terms: Vec<String> = vault::text::words::tokens(text).into_iter().map(|token| token.term).collect();
+            let terms: Vec<String> =
+                vault::text::words::tokens(text).into_iter().map(|token| token.term).collect();
             let named = |name: &str| {
-                let name: Vec<String> = vault::text::words::tokens(name).into_iter().map(|token| token.term).collect();
+                let name: Vec<String> =
+                    vault::text::words::tokens(name).into_iter().map(|token| token.term).collect();
                 !name.is_empty() && name.iter().all(|word| terms.contains(word))
             };
-            named(&mention.written) || first_name(&mention.written).is_some_and(|first| terms.iter().any(|term| *term == first))
+            named(&mention.written)
+                || first_name(&mention.written)
+                    .is_some_and(|first| terms.iter().any(|term| *term == first))
         };
         let takes_part = |roles: &[Role]| {
             passage.item.people.iter().any(|person| {
-                let known = |id: &i64| context.directory.get(*id).is_some_and(|known| known.is(&person.name, person.address.as_deref()));
+                let known = |id: &i64| {
+                    context
+                        .directory
+                        .get(*id)
+                        .is_some_and(|known| known.is(&person.name, person.address.as_deref()))
+                };
                 roles.contains(&person.role) && mention.ids.iter().any(known)
             })
         };
@@ -368,7 +444,8 @@ fn people(context: &Context<'_>, question: &Question, passage: &Passage, sentenc
             1.0
         } else if said(near) || said(&passage.item.entry.title) {
             0.7
-        } else if said(folded) || takes_part(&[Role::To, Role::Cc, Role::Attendee, Role::Mentioned]) {
+        } else if said(folded) || takes_part(&[Role::To, Role::Cc, Role::Attendee, Role::Mentioned])
+        {
             0.4
         } else {
             0.0
@@ -382,7 +459,12 @@ fn people(context: &Context<'_>, question: &Question, passage: &Passage, sentenc
 /// The given name, when a full name was asked for: sources rarely say both.
 fn first_name(written: &str) -> Option<String> {
     let tokens = vault::text::words::tokens(written);
-    let titled = |term: &str| matches!(term, "dr" | "frau" | "herr" | "mr" | "mrs" | "ms" | "madame" | "monsieur" | "prof");
+    let titled = |term: &str| {
+        matches!(
+            term,
+            "dr" | "frau" | "herr" | "mr" | "mrs" | "ms" | "madame" | "monsieur" | "prof"
+        )
+    };
     let first = tokens.first().filter(|token| tokens.len() > 1 && !titled(&token.term))?;
     Some(first.term.clone())
 }
@@ -405,7 +487,12 @@ fn quoted_start(text: &str) -> Option<usize> {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         let trimmed = line.trim_end();
-        if trimmed == "--" || line.starts_with('>') || (trimmed.ends_with("wrote:") || trimmed.ends_with("schrieb:") || trimmed.ends_with("écrit :")) {
+        if trimmed == "--"
+            || line.starts_with('>')
+            || (trimmed.ends_with("wrote:")
+                || trimmed.ends_with("schrieb:")
+                || trimmed.ends_with("écrit :"))
+        {
             return Some(at);
         }
         at += line.len();

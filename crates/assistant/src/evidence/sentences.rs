@@ -47,7 +47,9 @@ fn push(found: &mut Vec<Range<usize>>, text: &str, range: Range<usize>) {
             limit -= 1;
         }
         let window = &text[from..limit];
-        let cut = ["\n", "; ", ", ", " "].iter().find_map(|mark| window.rfind(mark).filter(|&at| at > MAX_BYTES / 3).map(|at| at + mark.len()));
+        let cut = ["\n", "; ", ", ", " "].iter().find_map(|mark| {
+            window.rfind(mark).filter(|&at| at > MAX_BYTES / 3).map(|at| at + mark.len())
+        });
         let next = from + cut.unwrap_or(window.len());
         found.push(from..from + text[from..next].trim_end().len());
         from = next;
@@ -67,7 +69,9 @@ fn line_ends_sentence(text: &str, start: usize, at: usize, end: usize) -> bool {
     }
     let next = next.trim_start();
     let list = next.starts_with(['-', '*', '•', '–', '>', '|', '#', '['])
-        || next.split_once(['.', ')']).is_some_and(|(n, _)| !n.is_empty() && n.len() <= 2 && n.bytes().all(|b| b.is_ascii_digit()));
+        || next.split_once(['.', ')']).is_some_and(|(n, _)| {
+            !n.is_empty() && n.len() <= 2 && n.bytes().all(|b| b.is_ascii_digit())
+        });
     list || line.ends_with(':') || line.chars().count() < SHORT_LINE_CHARS
 }
 
@@ -81,7 +85,8 @@ fn stop_ends_sentence(text: &str, start: usize, at: usize, end: usize) -> bool {
     if text.as_bytes()[at] != b'.' {
         return true;
     }
-    let word = text[start..at].rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default();
+    let word =
+        text[start..at].rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default();
     let following = text[at + 1..end].trim_start().chars().next();
     let number = !word.is_empty() && word.len() <= 2 && word.bytes().all(|b| b.is_ascii_digit());
     let initial = word.chars().count() == 1 && word.chars().all(char::is_alphabetic);
@@ -93,9 +98,50 @@ fn is_abbreviation(word: &str) -> bool {
     let folded = word.to_lowercase();
     matches!(
         folded.as_str(),
-        "dr" | "mr" | "mrs" | "ms" | "prof" | "st" | "nr" | "no" | "tel" | "ca" | "bzw" | "usw" | "etc" | "e.g" | "i.e" | "z.b" | "d.h" | "u.a"
-            | "vs" | "approx" | "str" | "inkl" | "zzgl" | "evtl" | "ggf" | "art" | "abs" | "fr" | "hr" | "jr" | "sr" | "mme" | "m" | "jan" | "feb"
-            | "aug" | "sept" | "okt" | "oct" | "nov" | "dez" | "dec" | "min" | "max" | "std"
+        "dr" | "mr"
+            | "mrs"
+            | "ms"
+            | "prof"
+            | "st"
+            | "nr"
+            | "no"
+            | "tel"
+            | "ca"
+            | "bzw"
+            | "usw"
+            | "etc"
+            | "e.g"
+            | "i.e"
+            | "z.b"
+            | "d.h"
+            | "u.a"
+            | "vs"
+            | "approx"
+            | "str"
+            | "inkl"
+            | "zzgl"
+            | "evtl"
+            | "ggf"
+            | "art"
+            | "abs"
+            | "fr"
+            | "hr"
+            | "jr"
+            | "sr"
+            | "mme"
+            | "m"
+            | "jan"
+            | "feb"
+            | "aug"
+            | "sept"
+            | "okt"
+            | "oct"
+            | "nov"
+            | "dez"
+            | "dec"
+            | "min"
+            | "max"
+            | "std"
     )
 }
 
@@ -109,15 +155,27 @@ mod tests {
 
     #[test]
     fn sentences_end_at_full_stops_and_not_at_abbreviations_or_german_dates() {
-        let text = "Dr. Kaya rang on 3. May at 5 p.m. today. She said e.g. no! Am 3. Mai um 10 Uhr. Ende";
-        assert_eq!(split(text), ["Dr. Kaya rang on 3. May at 5 p.m. today.", "She said e.g. no!", "Am 3. Mai um 10 Uhr.", "Ende"]);
+        let text =
+            "Dr. Kaya rang on 3. May at 5 p.m. today. She said e.g. no! Am 3. Mai um 10 Uhr. Ende";
+        assert_eq!(
+            split(text),
+            [
+                "Dr. Kaya rang on 3. May at 5 p.m. today.",
+                "She said e.g. no!",
+                "Am 3. Mai um 10 Uhr.",
+                "Ende"
+            ]
+        );
     }
 
     #[test]
     fn wrapped_lines_stay_together_and_short_lines_stand_alone() {
         let text = "The removal men come on Saturday at seven o'clock in\nthe morning, so be up.\nBoxes:\n- kitchen\n- cellar\n\nBye\nAnna";
         let lines = split(text);
-        assert_eq!(lines[0], "The removal men come on Saturday at seven o'clock in\nthe morning, so be up.");
+        assert_eq!(
+            lines[0],
+            "The removal men come on Saturday at seven o'clock in\nthe morning, so be up."
+        );
         assert_eq!(&lines[1..], ["Boxes:", "- kitchen", "- cellar", "Bye", "Anna"]);
     }
 
@@ -126,6 +184,8 @@ mod tests {
         let text = "Ein längerer Satz ohne Ende über Öfen und Äpfel, ".repeat(60);
         let ranges = sentences(&text, 0..text.len());
         assert!(ranges.len() > 5);
-        assert!(ranges.iter().all(|range| text.get(range.clone()).is_some_and(|s| s.len() <= MAX_BYTES && s == s.trim())));
+        assert!(ranges.iter().all(|range| {
+            text.get(range.clone()).is_some_and(|s| s.len() <= MAX_BYTES && s == s.trim())
+        }));
     }
 }

@@ -19,7 +19,9 @@ pub struct Number {
     pub unit: bool,
 }
 
-const CURRENCIES: &[&str] = &["eur", "euro", "euros", "chf", "usd", "gbp", "dollar", "dollars", "pounds", "francs", "franken"];
+const CURRENCIES: &[&str] = &[
+    "eur", "euro", "euros", "chf", "usd", "gbp", "dollar", "dollars", "pounds", "francs", "franken",
+];
 
 /// Number words up to twelve, for answers like "three instalments".
 const NUMBER_WORDS: &[(&str, f64)] = &[
@@ -68,8 +70,14 @@ pub fn numbers(text: &str) -> Vec<Number> {
             continue;
         }
         let start = at;
-        while at < bytes.len() && (bytes[at].is_ascii_digit() || is_inner_mark(bytes, at)) {
-            at += 1;
+        loop {
+            while at < bytes.len() && (bytes[at].is_ascii_digit() || is_inner_mark(bytes, at)) {
+                at += 1;
+            }
+            match grouping_space(text, start, at) {
+                0 => break,
+                length => at += length,
+            }
         }
         let written = &text[start..at];
         let Some(value) = value(written) else { continue };
@@ -85,8 +93,28 @@ fn is_inner_mark(bytes: &[u8], at: usize) -> bool {
     matches!(bytes[at], b'.' | b',') && at > 0 && digit(at - 1) && digit(at + 1)
 }
 
+/// The length of a space that groups thousands at `at`, as in `1 340,00 €`: one to three digits before it, three
+/// after, and then a decimal comma or the end of the number.
+fn grouping_space(text: &str, start: usize, at: usize) -> usize {
+    let Some(space) =
+        text[at..].chars().next().filter(|c| matches!(c, ' ' | '\u{a0}' | '\u{202f}'))
+    else {
+        return 0;
+    };
+    let rest = text[at + space.len_utf8()..].as_bytes();
+    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    let plain_space_ok = space != ' '
+        || rest.get(3) == Some(&b',')
+        || text[at..].get(4..).is_some_and(|after| after.trim_start().starts_with(['€', '£']));
+    let short = text[start..at].len() <= 3
+        && text[start..at].bytes().all(|b| b.is_ascii_digit())
+        && !text[start..at].starts_with('0');
+    if digits == 3 && short && plain_space_ok { space.len_utf8() } else { 0 }
+}
+
 /// The value of `1,204`, `1.204,50`, `42,90`, `8.5`. A single mark before exactly three digits groups thousands.
 pub fn value(written: &str) -> Option<f64> {
+    let written: &str = &written.chars().filter(|c| !c.is_whitespace()).collect::<String>();
     let last = written.rfind(['.', ',']);
     let plain: String = written.chars().filter(char::is_ascii_digit).collect();
     let Some(last) = last else { return plain.parse().ok() };
@@ -109,20 +137,25 @@ pub fn value(written: &str) -> Option<f64> {
 fn beside(text: &str, start: usize, end: usize) -> (bool, bool) {
     let before = text[..start].trim_end();
     let after = text[end..].trim_start();
-    let word_before = vault::when::fold(before.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default());
+    let word_before =
+        vault::when::fold(before.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default());
     let word_after: String = after.chars().take_while(|c| c.is_alphabetic()).collect();
     let word_after = vault::when::fold(&word_after);
     let currency = before.ends_with(['€', '$', '£'])
         || after.starts_with(['€', '$', '£'])
         || CURRENCIES.contains(&word_before.as_str()) && !before.ends_with('.')
         || CURRENCIES.contains(&word_after.as_str());
-    let unit = currency || after.starts_with(['%', '°']) || (!word_after.is_empty() && word_after.len() <= 12);
+    let unit = currency
+        || after.starts_with(['%', '°'])
+        || (!word_after.is_empty() && word_after.len() <= 12);
     (currency, unit)
 }
 
 /// Whether the text writes a small number as a word.
 pub fn has_number_word(text: &str) -> bool {
-    vault::text::words::tokens(text).iter().any(|token| NUMBER_WORDS.iter().any(|(word, _)| *word == token.term))
+    vault::text::words::tokens(text)
+        .iter()
+        .any(|token| NUMBER_WORDS.iter().any(|(word, _)| *word == token.term))
 }
 
 /// The value of a number word.
@@ -140,7 +173,10 @@ pub fn phone(text: &str) -> Option<Range<usize>> {
             continue;
         }
         let start = at;
-        while at < bytes.len() && (bytes[at].is_ascii_digit() || matches!(bytes[at], b'+' | b' ' | b'-' | b'/' | b'(' | b')')) {
+        while at < bytes.len()
+            && (bytes[at].is_ascii_digit()
+                || matches!(bytes[at], b'+' | b' ' | b'-' | b'/' | b'(' | b')'))
+        {
             at += 1;
         }
         let written = text[start..at].trim_end_matches([' ', '-', '/', '(']);
@@ -165,13 +201,33 @@ pub fn mail_address(text: &str) -> Option<Range<usize>> {
 }
 
 const REASONS: &[&str] = &[
-    "because", "since", "due", "reason", "so", "therefore", "weil", "wegen", "denn", "deshalb", "damit", "grund", "car", "parce",
-    "raison", "cause", "afin", "as", "for", "owing", "thanks",
+    "because",
+    "since",
+    "due",
+    "reason",
+    "so",
+    "therefore",
+    "weil",
+    "wegen",
+    "denn",
+    "deshalb",
+    "damit",
+    "grund",
+    "car",
+    "parce",
+    "raison",
+    "cause",
+    "afin",
+    "as",
+    "for",
+    "owing",
+    "thanks",
 ];
 
 const PLACE_WORDS: &[&str] = &[
-    "in", "at", "to", "from", "on", "im", "am", "nach", "bei", "zum", "zur", "a", "au", "chez", "near", "beside", "under", "behind",
-    "street", "room", "house", "station", "hall", "raum", "haus", "bahnhof", "rue", "salle", "gare", "unter", "hinter", "auf",
+    "in", "at", "to", "from", "on", "im", "am", "nach", "bei", "zum", "zur", "a", "au", "chez",
+    "near", "beside", "under", "behind", "street", "room", "house", "station", "hall", "raum",
+    "haus", "bahnhof", "rue", "salle", "gare", "unter", "hinter", "auf",
 ];
 
 /// Times that a sentence states, resolved against its source's date.
@@ -189,15 +245,26 @@ pub fn fits(sentence: &str, wants: Wants, times: &[Resolved], has_person: bool) 
     let sure = |yes: bool| if yes { 1.0 } else { 0.0 };
     match wants {
         Wants::Date => {
-            let dated = times.iter().any(|t| matches!(t.granularity, Granularity::Day | Granularity::Part | Granularity::Span));
-            let timed = times.iter().any(|t| t.granularity == Granularity::Time && t.words.len() > 7);
+            let dated = times.iter().any(|t| {
+                matches!(t.granularity, Granularity::Day | Granularity::Part | Granularity::Span)
+            });
+            let timed =
+                times.iter().any(|t| t.granularity == Granularity::Time && t.words.len() > 7);
             let month = !times.is_empty();
             if dated || timed { 1.0 } else { 0.4 * sure(month) }
         }
         Wants::Time => sure(times.iter().any(|t| t.granularity == Granularity::Time)),
-        Wants::Person => if has_person { 1.0 } else { 0.5 * sure(has_capital_inside(sentence)) },
+        Wants::Person => {
+            if has_person {
+                1.0
+            } else {
+                0.5 * sure(has_capital_inside(sentence))
+            }
+        }
         Wants::Place => {
-            let placed = vault::text::words::tokens(sentence).iter().any(|t| PLACE_WORDS.contains(&t.term.as_str()));
+            let placed = vault::text::words::tokens(sentence)
+                .iter()
+                .any(|t| PLACE_WORDS.contains(&t.term.as_str()));
             0.5 * sure(placed) + 0.5 * sure(has_capital_inside(sentence))
         }
         Wants::Amount => {
@@ -212,28 +279,38 @@ pub fn fits(sentence: &str, wants: Wants, times: &[Resolved], has_person: bool) 
         Wants::Mail => sure(mail_address(sentence).is_some()),
         Wants::Address => sure(!numbers(sentence).is_empty() && has_capital_inside(sentence)),
         Wants::Reason => {
-            let reason = vault::text::words::tokens(sentence).iter().any(|t| REASONS.contains(&t.term.as_str()));
+            let reason = vault::text::words::tokens(sentence)
+                .iter()
+                .any(|t| REASONS.contains(&t.term.as_str()));
             if reason { 1.0 } else { 0.3 }
         }
         Wants::Duration => {
             let tokens = vault::text::words::tokens(sentence);
             let unit = tokens.iter().any(|t| DURATIONS.contains(&t.term.as_str()));
-            sure(unit && (!numbers(sentence).is_empty() || has_number_word(sentence) || tokens.iter().any(|t| matches!(t.term.as_str(), "a" | "an" | "half" | "eine" | "une"))))
+            sure(
+                unit && (!numbers(sentence).is_empty()
+                    || has_number_word(sentence)
+                    || tokens
+                        .iter()
+                        .any(|t| matches!(t.term.as_str(), "a" | "an" | "half" | "eine" | "une"))),
+            )
         }
         Wants::Text => 0.5,
     }
 }
 
 const DURATIONS: &[&str] = &[
-    "minute", "minutes", "min", "hour", "hours", "h", "day", "days", "week", "weeks", "month", "months", "year", "years", "minuten",
-    "stunde", "stunden", "tag", "tage", "tagen", "woche", "wochen", "monat", "monate", "monaten", "jahr", "jahre", "jahren", "heure",
-    "heures", "jour", "jours", "semaine", "semaines", "mois", "an", "ans", "nights", "nachte", "nuits",
+    "minute", "minutes", "min", "hour", "hours", "h", "day", "days", "week", "weeks", "month",
+    "months", "year", "years", "minuten", "stunde", "stunden", "tag", "tage", "tagen", "woche",
+    "wochen", "monat", "monate", "monaten", "jahr", "jahre", "jahren", "heure", "heures", "jour",
+    "jours", "semaine", "semaines", "mois", "an", "ans", "nights", "nachte", "nuits",
 ];
 
 /// A capitalised word that does not begin the sentence.
 fn has_capital_inside(sentence: &str) -> bool {
     vault::text::words::tokens(sentence).iter().skip(1).any(|token| {
-        sentence[token.start..].chars().next().is_some_and(char::is_uppercase) && !lexicon::is_filler(&token.term)
+        sentence[token.start..].chars().next().is_some_and(char::is_uppercase)
+            && !lexicon::is_filler(&token.term)
     })
 }
 
@@ -243,7 +320,17 @@ mod tests {
 
     #[test]
     fn numbers_are_read_with_either_decimal_mark() {
-        for (written, expected) in [("1,204", 1204.0), ("1.204,50", 1204.5), ("1,204.50", 1204.5), ("42,90", 42.9), ("8.5", 8.5), ("385.000", 385_000.0), ("1.50", 1.5), ("104", 104.0)] {
+        for (written, expected) in [
+            ("1,204", 1204.0),
+            ("1.204,50", 1204.5),
+            ("1,204.50", 1204.5),
+            ("42,90", 42.9),
+            ("8.5", 8.5),
+            ("385.000", 385_000.0),
+            ("1.50", 1.5),
+            ("104", 104.0),
+            ("1 340,00", 1340.0),
+        ] {
             assert_eq!(value(written), Some(expected), "{written}");
         }
         assert_eq!(value("3.5.2026"), None);
@@ -251,6 +338,8 @@ mod tests {
 
     #[test]
     fn amounts_have_their_currency_beside_them() {
+        assert_eq!(numbers("cela fait 1 340,00 €, draps compris")[0].value, 1340.0);
+        assert_eq!(numbers("rooms 12 345")[0].value, 12.0);
         let found = numbers("It cost EUR 1,465.00 for 104 m², i.e. 14 € each.");
         let read: Vec<(f64, bool)> = found.iter().map(|n| (n.value, n.currency)).collect();
         assert_eq!(read, [(1465.0, true), (104.0, false), (14.0, true)]);

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use vault::store::Vault;
 use vault::search::Query;
+use vault::store::Vault;
 use vault::text::words::{self, Stems};
 
 /// Topic words of one question.
@@ -23,9 +23,20 @@ impl Terms {
     pub fn new(vault: &Vault, words: &[String]) -> Result<Self, vault::error::Error> {
         let total = vault.count(&vault::lookup::items::Filter::default())? as f32 * 2.0 + 10.0;
         let mut stems = Stems::default();
-        let mut terms = Self { words: Vec::new(), weights: Vec::new(), by_stem: HashMap::new(), stems: Stems::default() };
+        let mut terms = Self {
+            words: Vec::new(),
+            weights: Vec::new(),
+            by_stem: HashMap::new(),
+            stems: Stems::default(),
+        };
         for word in words {
-            let of_word = stems.stems_of(word);
+            let mut of_word = stems.stems_of(word);
+            // Too short for the stemmer: "ups", "pms".
+            if let Some(singular) =
+                word.strip_suffix('s').filter(|singular| (2..4).contains(&singular.len()))
+            {
+                of_word.push(singular.to_owned());
+            }
             if of_word.iter().any(|stem| terms.by_stem.contains_key(stem)) {
                 continue;
             }
@@ -57,7 +68,8 @@ impl Terms {
             }
             for (at, word) in topic.iter().enumerate() {
                 // Compounds: `removal` in `removalmen`, `kitchen` in `kitchens2`, `Kaution` in `Kautionskonto`.
-                let compound = (word.len() >= 5 && term.contains(word.as_str())) || (term.len() >= 5 && word.contains(term));
+                let compound = (word.len() >= 5 && term.contains(word.as_str()))
+                    || (term.len() >= 5 && word.contains(term));
                 if compound && found[at] < 0.6 {
                     found[at] = 0.6;
                 }
@@ -77,6 +89,11 @@ impl Terms {
 
     /// Topic words that none of the findings has at all.
     pub fn missing(&self, found: &[f32]) -> Vec<&str> {
-        self.words.iter().zip(found).filter(|(_, found)| **found == 0.0).map(|(word, _)| word.as_str()).collect()
+        self.words
+            .iter()
+            .zip(found)
+            .filter(|(_, found)| **found == 0.0)
+            .map(|(word, _)| word.as_str())
+            .collect()
     }
 }

@@ -18,16 +18,82 @@ use crate::question::{Intent, Question, Wants};
 use crate::words;
 
 /// Share of the topic's weight that an event's title, place and people must say.
-const TITLE_SHARE: f32 = 0.7;
+const TITLE_SHARE: f32 = 0.5;
 /// The same when the question names the day too.
-const TITLE_SHARE_ON_DAY: f32 = 0.45;
+const TITLE_SHARE_ON_DAY: f32 = 0.4;
+/// Words that are said of any event and are in no title.
+const OF_ANY_EVENT: &[&str] = &[
+    "meet",
+    "meets",
+    "met",
+    "sit",
+    "down",
+    "take",
+    "takes",
+    "took",
+    "place",
+    "begin",
+    "begins",
+    "began",
+    "start",
+    "starts",
+    "started",
+    "end",
+    "ends",
+    "time",
+    "date",
+    "day",
+    "days",
+    "dates",
+    "come",
+    "comes",
+    "regular",
+    "here",
+    "exactly",
+    "clock",
+    "hour",
+    "attend",
+    "held",
+    "hold",
+    "beginnt",
+    "begann",
+    "uhr",
+    "tag",
+    "tagen",
+    "statt",
+    "findet",
+    "fand",
+    "stattfinden",
+    "commence",
+    "commencait",
+    "lieu",
+    "jour",
+    "heure",
+    "lesson",
+    "lessons",
+    "class",
+    "classes",
+    "session",
+    "sessions",
+    "stunde",
+    "unterricht",
+    "cours",
+    "opened",
+    "evening",
+    "evenings",
+    "morning",
+    "afternoon",
+];
 const DAY_S: i64 = 86_400;
 /// How far back and ahead a question without a date looks.
 const BACK_S: i64 = 5 * 366 * DAY_S;
 const AHEAD_S: i64 = 2 * 366 * DAY_S;
 const SHOWN: usize = 12;
 
-pub fn answer(context: &Context<'_>, question: &Question) -> Result<Option<Draft>, vault::error::Error> {
+pub fn answer(
+    context: &Context<'_>,
+    question: &Question,
+) -> Result<Option<Draft>, vault::error::Error> {
     if question.intent == Intent::Free {
         return free(context, question);
     }
@@ -38,16 +104,29 @@ pub fn answer(context: &Context<'_>, question: &Question) -> Result<Option<Draft
     let bare = question.topic.is_empty() && question.people.is_empty() && question.names.is_empty();
     if bare {
         return match question.intent {
-            Intent::List | Intent::Find | Intent::Open if !question.times.is_empty() => agenda(context, question).map(Some),
+            Intent::List | Intent::Find | Intent::Open if !question.times.is_empty() => {
+                agenda(context, question).map(Some)
+            }
             Intent::Count if question.kinds == [Kind::Event] => agenda(context, question).map(Some),
-            Intent::Next if question.kinds == [Kind::Event] || question.wants == Wants::Date => next_of_all(context),
+            Intent::Next if question.kinds == [Kind::Event] || question.wants == Wants::Date => {
+                next_of_all(context)
+            }
             _ => Ok(None),
         };
     }
     let wanted = match question.intent {
-        Intent::When | Intent::Next | Intent::Latest | Intent::First | Intent::Count | Intent::Where => true,
-        Intent::List | Intent::Find => question.kinds == [Kind::Event] || !question.times.is_empty(),
-        Intent::Who | Intent::YesNo | Intent::Open => !question.times.is_empty() && question.kinds == [Kind::Event],
+        Intent::When
+        | Intent::Next
+        | Intent::Latest
+        | Intent::First
+        | Intent::Count
+        | Intent::Where => true,
+        Intent::List | Intent::Find => {
+            question.kinds == [Kind::Event] || !question.times.is_empty()
+        }
+        Intent::Who | Intent::YesNo | Intent::Open => {
+            !question.times.is_empty() && question.kinds == [Kind::Event]
+        }
         _ => false,
     };
     if !wanted {
@@ -65,23 +144,41 @@ fn agenda(context: &Context<'_>, question: &Question) -> Result<Draft, vault::er
     let now = context.now.timestamp().as_second();
     let (interval, named) = match question.times.first() {
         Some(time) => (bounded(time.start, time.end, now), time.interval_text().to_owned()),
-        None => (Interval { start: now - BACK_S, end: now + AHEAD_S }, "all of your calendar".to_owned()),
+        None => (
+            Interval { start: now - BACK_S, end: now + AHEAD_S },
+            "all of your calendar".to_owned(),
+        ),
     };
     let occasions: Vec<Occasion> = context.vault.events_between(interval, false)?.all;
     let mut draft = Draft::new(Step::Lookup);
     draft.text = match (question.intent, occasions.len()) {
-        (_, 0) => format!("Nothing in your calendar for {named}."),
+        (_, 0) => {
+            draft.step = Step::Abstain;
+            format!("Nothing in your calendar for {named}.")
+        }
         (_, n) => format!("{} ({named}):", words::count_of(n, "event")),
     };
     list(context, &mut draft, &occasions)?;
     Ok(draft)
 }
 
-fn list(context: &Context<'_>, draft: &mut Draft, occasions: &[Occasion]) -> Result<(), vault::error::Error> {
+fn list(
+    context: &Context<'_>,
+    draft: &mut Draft,
+    occasions: &[Occasion],
+) -> Result<(), vault::error::Error> {
     for occasion in occasions.iter().take(SHOWN) {
         let mark = cite(context, draft, occasion)?;
-        let place = if occasion.location.is_empty() { String::new() } else { format!(", {}", occasion.location) };
-        draft.text.push_str(&format!("\n- {}, {}{place} {mark}", occasion.title, when_text(context, occasion)));
+        let place = if occasion.location.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", occasion.location)
+        };
+        draft.text.push_str(&format!(
+            "\n- {}, {}{place} {mark}",
+            occasion.title,
+            when_text(context, occasion)
+        ));
     }
     if occasions.len() > SHOWN {
         draft.text.push_str(&format!("\n- … and {} more", words::grouped(occasions.len() - SHOWN)));
@@ -127,11 +224,23 @@ fn bounded(start: i64, end: i64, now: i64) -> Interval {
 /// Occasions of the events that the topic means, within the asked time or the years around now, in order.
 fn meant(context: &Context<'_>, question: &Question) -> Result<Vec<Occasion>, vault::error::Error> {
     let mut topic = question.topic.clone();
-    topic.extend(question.people.iter().flat_map(|mention| vault::text::words::tokens(&mention.written)).map(|token| token.term));
+    topic.retain(|word| !OF_ANY_EVENT.contains(&word.as_str()));
+    topic.extend(
+        question
+            .people
+            .iter()
+            .flat_map(|mention| vault::text::words::tokens(&mention.written))
+            .map(|token| token.term),
+    );
     let mut terms = Terms::new(context.vault, &topic)?;
-    let query = Query { text: topic.join(" "), kinds: vec![Kind::Event], limit: 20, ..Query::default() };
+    let query =
+        Query { text: topic.join(" "), kinds: vec![Kind::Event], limit: 20, ..Query::default() };
     let now = context.now.timestamp().as_second();
-    let time = question.times.iter().find(|time| time.granularity != when::Granularity::Time).or(question.times.first());
+    let time = question
+        .times
+        .iter()
+        .find(|time| time.granularity != when::Granularity::Time)
+        .or(question.times.first());
     let on_day = time.is_some_and(|time| time.end.saturating_sub(time.start) <= DAY_S);
     let needed = if on_day { TITLE_SHARE_ON_DAY } else { TITLE_SHARE };
     let mut best = 0f32;
@@ -143,7 +252,12 @@ fn meant(context: &Context<'_>, question: &Question) -> Result<Vec<Occasion>, va
             text.push(' ');
             text.push_str(&event.location);
         }
-        for person in item.people.iter().map(|person| person.name.as_str()).chain(item.tags.iter().map(String::as_str)) {
+        for person in item
+            .people
+            .iter()
+            .map(|person| person.name.as_str())
+            .chain(item.tags.iter().map(String::as_str))
+        {
             text.push(' ');
             text.push_str(person);
         }
@@ -160,7 +274,9 @@ fn meant(context: &Context<'_>, question: &Question) -> Result<Vec<Occasion>, va
         Some(time) => bounded(time.start, time.end, now),
         None => Interval { start: now - BACK_S, end: now + AHEAD_S },
     };
-    let is_meant = |occasion: &Occasion| meant.iter().any(|(_, id, title)| *id == occasion.item || *title == occasion.title);
+    let is_meant = |occasion: &Occasion| {
+        meant.iter().any(|(_, id, title)| *id == occasion.item || *title == occasion.title)
+    };
     let mut occasions = context.vault.events_between(interval, false)?.all;
     occasions.retain(|occasion| is_meant(occasion) && weekday_fits(context, question, occasion));
     Ok(occasions)
@@ -168,31 +284,55 @@ fn meant(context: &Context<'_>, question: &Question) -> Result<Vec<Occasion>, va
 
 fn weekday_fits(context: &Context<'_>, question: &Question, occasion: &Occasion) -> bool {
     let Some(weekday) = question.weekday else { return true };
-    start_of(context, occasion).is_some_and(|start| start.weekday().to_monday_one_offset() == weekday)
+    start_of(context, occasion)
+        .is_some_and(|start| start.weekday().to_monday_one_offset() == weekday)
 }
 
 /// The occasion or occasions asked for, in words.
-fn chosen(context: &Context<'_>, question: &Question, occasions: Vec<Occasion>) -> Result<Option<Draft>, vault::error::Error> {
+fn chosen(
+    context: &Context<'_>,
+    question: &Question,
+    occasions: Vec<Occasion>,
+) -> Result<Option<Draft>, vault::error::Error> {
     let now = context.now.timestamp().as_second();
     let lean = when::lean_of(&question.text);
     let mut draft = Draft::new(Step::Lookup);
     let future = occasions.iter().find(|o| o.when.start >= now);
     let past = occasions.iter().rev().find(|o| o.when.start <= now);
-    let several = question.says(&["days", "dates", "tagen", "tage", "jours", "all", "alle", "tous", "times"]) || matches!(question.intent, Intent::List | Intent::Find);
+    let several = question
+        .says(&["days", "dates", "tagen", "tage", "jours", "all", "alle", "tous", "times"])
+        || matches!(question.intent, Intent::List | Intent::Find);
     if question.intent == Intent::Count {
         return count(context, question, &occasions).map(Some);
     }
     if several && !question.times.is_empty() {
-        draft.text = format!("{} ({}):", words::count_of(occasions.len(), "event"), question.times[0].interval_text());
+        draft.text = format!(
+            "{} ({}):",
+            words::count_of(occasions.len(), "event"),
+            question.times[0].interval_text()
+        );
         list(context, &mut draft, &occasions)?;
         return Ok(Some(draft));
     }
     let one = match question.intent {
         Intent::Next => future.or(past),
         Intent::First => occasions.first(),
-        Intent::Latest if lean != Lean::Past && future.is_some() && ends(&occasions, now) && question.says(&["is", "ist", "est"]) => occasions.last(),
+        Intent::Latest
+            if lean != Lean::Past
+                && future.is_some()
+                && ends(&occasions, now)
+                && question.says(&["is", "ist", "est"]) =>
+        {
+            occasions.last()
+        }
         Intent::Latest => past.or(occasions.first()),
-        _ if !question.times.is_empty() => if lean == Lean::Past { past.or(future) } else { occasions.first() },
+        _ if !question.times.is_empty() => {
+            if lean == Lean::Past {
+                past.or(future)
+            } else {
+                occasions.first()
+            }
+        }
         _ if lean == Lean::Past => past.or(future),
         _ => future.or(past),
     };
@@ -210,9 +350,16 @@ fn ends(occasions: &[Occasion], now: i64) -> bool {
     occasions.last().is_some_and(|last| last.when.start < now + AHEAD_S - 60 * DAY_S)
 }
 
-fn count(context: &Context<'_>, question: &Question, occasions: &[Occasion]) -> Result<Draft, vault::error::Error> {
+fn count(
+    context: &Context<'_>,
+    question: &Question,
+    occasions: &[Occasion],
+) -> Result<Draft, vault::error::Error> {
     let mut draft = Draft::new(Step::Lookup);
-    let named = question.times.first().map_or("in your calendar".to_owned(), |time| time.interval_text().to_owned());
+    let named = question
+        .times
+        .first()
+        .map_or("in your calendar".to_owned(), |time| time.interval_text().to_owned());
     let mut titles: Vec<String> = Vec::new();
     for occasion in occasions {
         let quoted = format!("“{}”", occasion.title);
@@ -220,7 +367,8 @@ fn count(context: &Context<'_>, question: &Question, occasions: &[Occasion]) -> 
             titles.push(quoted);
         }
     }
-    draft.text = format!("{} times: {} ({named}):", words::grouped(occasions.len()), words::join(&titles));
+    draft.text =
+        format!("{} times: {} ({named}):", words::grouped(occasions.len()), words::join(&titles));
     if occasions.len() == 1 {
         draft.text = format!("Once: {} ({named}):", words::join(&titles));
     }
@@ -228,7 +376,11 @@ fn count(context: &Context<'_>, question: &Question, occasions: &[Occasion]) -> 
     Ok(draft)
 }
 
-fn cite(context: &Context<'_>, draft: &mut Draft, occasion: &Occasion) -> Result<String, vault::error::Error> {
+fn cite(
+    context: &Context<'_>,
+    draft: &mut Draft,
+    occasion: &Occasion,
+) -> Result<String, vault::error::Error> {
     let Some(item) = context.vault.item(occasion.item)? else { return Ok(String::new()) };
     draft.cite_title(context.vault, &item.entry)
 }
@@ -241,7 +393,8 @@ fn start_of(context: &Context<'_>, occasion: &Occasion) -> Option<jiff::civil::D
 fn civil(context: &Context<'_>, occasion: &Occasion, second: i64) -> Option<jiff::civil::DateTime> {
     let instant = Timestamp::from_second(second).ok()?;
     if occasion.when.all_day {
-        let zone = occasion.when.zone.as_deref().and_then(|zone| jiff::tz::TimeZone::get(zone).ok());
+        let zone =
+            occasion.when.zone.as_deref().and_then(|zone| jiff::tz::TimeZone::get(zone).ok());
         return Some(zone.unwrap_or(jiff::tz::TimeZone::UTC).to_datetime(instant));
     }
     Some(context.now.time_zone().to_datetime(instant))
@@ -253,19 +406,34 @@ fn when_text(context: &Context<'_>, occasion: &Occasion) -> String {
     let end = occasion.when.end.and_then(|end| civil(context, occasion, end));
     let first = words::weekday_and_day(start.date());
     if occasion.when.all_day {
-        let last = end.and_then(|end| end.checked_sub(1.second()).ok()).map(|end| end.date()).filter(|last| *last > start.date());
-        return last.map_or(first.clone(), |last| format!("{first} to {}", words::weekday_and_day(last)));
+        let last = end
+            .and_then(|end| end.checked_sub(1.second()).ok())
+            .map(|end| end.date())
+            .filter(|last| *last > start.date());
+        return last
+            .map_or(first.clone(), |last| format!("{first} to {}", words::weekday_and_day(last)));
     }
     let clock = |at: jiff::civil::DateTime| format!("{:02}:{:02}", at.hour(), at.minute());
     match end.filter(|end| *end > start) {
-        Some(end) if end.date() == start.date() => format!("{first}, {}–{}", clock(start), clock(end)),
-        Some(end) => format!("{first}, {} to {}, {}", clock(start), words::weekday_and_day(end.date()), clock(end)),
+        Some(end) if end.date() == start.date() => {
+            format!("{first}, {}–{}", clock(start), clock(end))
+        }
+        Some(end) => format!(
+            "{first}, {} to {}, {}",
+            clock(start),
+            words::weekday_and_day(end.date()),
+            clock(end)
+        ),
         None => format!("{first}, {}", clock(start)),
     }
 }
 
 fn sentence(context: &Context<'_>, occasion: &Occasion) -> String {
-    let place = if occasion.location.is_empty() { String::new() } else { format!(", at {}", occasion.location) };
+    let place = if occasion.location.is_empty() {
+        String::new()
+    } else {
+        format!(", at {}", occasion.location)
+    };
     let status = if occasion.status == "tentative" { " (tentative)" } else { "" };
     format!("“{}”{status}: {}{place}", occasion.title, when_text(context, occasion))
 }

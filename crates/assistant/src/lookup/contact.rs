@@ -25,9 +25,15 @@ struct Found {
 /// Cards looked at by name when a text mentions people. More are not scanned.
 const MAX_CARDS: usize = 3_000;
 
-pub fn field(context: &Context<'_>, question: &Question, field: Field) -> Result<Option<Draft>, vault::error::Error> {
+pub fn field(
+    context: &Context<'_>,
+    question: &Question,
+    field: Field,
+) -> Result<Option<Draft>, vault::error::Error> {
     let has = |card: &Card| !values(card, field).is_empty();
-    let Some(found) = find(context, question, &has)? else { return Ok(None) };
+    let Some(found) = find(context, question, &has)? else {
+        return Ok(unknown(question, name_of(field)));
+    };
     let mut draft = Draft::new(Step::Lookup);
     let text = context.vault.text(found.entry.id)?.unwrap_or_default();
     let wanted = preferred(question, values(&found.card, field));
@@ -35,19 +41,15 @@ pub fn field(context: &Context<'_>, question: &Question, field: Field) -> Result
     for (label, value) in wanted {
         let range = text.find(value.as_str()).map_or(0..0, |at| at..at + value.len());
         let mark = draft.cite(&found.entry, &text, range, 1.0);
-        let shown = if field == Field::Birthday { birthday(value).unwrap_or_else(|| value.clone()) } else { value.clone() };
+        let plain = value
+            .strip_prefix("tel:")
+            .map_or_else(|| value.clone(), |number| number.replace('-', " "));
+        let shown = if field == Field::Birthday { birthday(value).unwrap_or(plain) } else { plain };
         let place = place_of(label);
         let place = if place.is_empty() { String::new() } else { format!(" ({place})") };
         parts.push(format!("{shown}{place} {mark}"));
     }
-    let noun = match field {
-        Field::Phone => "phone number",
-        Field::Mail => "mail address",
-        Field::Address => "address",
-        Field::Birthday => "birthday",
-        Field::Website => "website",
-        Field::Work => "work",
-    };
+    let noun = name_of(field);
     let plural = if parts.len() > 1 && field == Field::Phone { "s" } else { "" };
     draft.text = format!("{}, {noun}{plural}: {}.", found.entry.title, words::join(&parts));
     if let Some((entry, text, range)) = found.through {
@@ -57,11 +59,40 @@ pub fn field(context: &Context<'_>, question: &Question, field: Field) -> Result
     Ok(Some(draft))
 }
 
+fn name_of(field: Field) -> &'static str {
+    match field {
+        Field::Phone => "phone number",
+        Field::Mail => "mail address",
+        Field::Address => "address",
+        Field::Birthday => "birthday",
+        Field::Website => "website",
+        Field::Work => "work",
+    }
+}
+
+/// Somebody was named and their card does not say it: that is the answer, not somebody else's.
+fn unknown(question: &Question, noun: &str) -> Option<Draft> {
+    let mention = question.people.first().filter(|_| !described(question))?;
+    let mut draft = Draft::new(Step::Abstain);
+    draft.text = format!("No contact card gives a {noun} of {}.", mention.name);
+    Some(draft)
+}
+
 /// How old somebody is today, or on the day asked about.
-pub fn age(context: &Context<'_>, question: &Question) -> Result<Option<Draft>, vault::error::Error> {
-    let has = |card: &Card| values(card, Field::Birthday).iter().any(|(_, value)| born(value).is_some());
-    let Some(found) = find(context, question, &has)? else { return Ok(None) };
-    let value = values(&found.card, Field::Birthday).into_iter().next().map(|(_, value)| value.clone()).unwrap_or_default();
+pub fn age(
+    context: &Context<'_>,
+    question: &Question,
+) -> Result<Option<Draft>, vault::error::Error> {
+    let has =
+        |card: &Card| values(card, Field::Birthday).iter().any(|(_, value)| born(value).is_some());
+    let Some(found) = find(context, question, &has)? else {
+        return Ok(unknown(question, "birthday"));
+    };
+    let value = values(&found.card, Field::Birthday)
+        .into_iter()
+        .next()
+        .map(|(_, value)| value.clone())
+        .unwrap_or_default();
     let Some(born) = born(&value) else { return Ok(None) };
     let zone = context.now.time_zone();
     let on = question
@@ -77,7 +108,12 @@ pub fn age(context: &Context<'_>, question: &Question) -> Result<Option<Draft>, 
     let mark = draft.cite(&found.entry, &text, range, 1.0);
     draft.text = format!("{} is {years}, born on {} {mark}.", found.entry.title, words::day(born));
     if on != context.now.date() {
-        draft.text = format!("On {} {} is {years}, born on {} {mark}.", words::day(on), found.entry.title, words::day(born));
+        draft.text = format!(
+            "On {} {} is {years}, born on {} {mark}.",
+            words::day(on),
+            found.entry.title,
+            words::day(born)
+        );
     }
     Ok(Some(draft))
 }
@@ -91,12 +127,21 @@ fn values(card: &Card, field: Field) -> Vec<(&String, &String)> {
         Field::Website => &["url"],
         Field::Work => &["org", "title", "role"],
     };
-    let is_field = |label: &str| wanted.contains(&label.split(';').next().unwrap_or_default().to_lowercase().as_str());
-    card.fields.iter().filter(|(label, value)| is_field(label) && !value.is_empty()).map(|(label, value)| (label, value)).collect()
+    let is_field = |label: &str| {
+        wanted.contains(&label.split(';').next().unwrap_or_default().to_lowercase().as_str())
+    };
+    card.fields
+        .iter()
+        .filter(|(label, value)| is_field(label) && !value.is_empty())
+        .map(|(label, value)| (label, value))
+        .collect()
 }
 
 /// Of several values, those of the place that the question names: mobile, office, private.
-fn preferred<'a>(question: &Question, values: Vec<(&'a String, &'a String)>) -> Vec<(&'a String, &'a String)> {
+fn preferred<'a>(
+    question: &Question,
+    values: Vec<(&'a String, &'a String)>,
+) -> Vec<(&'a String, &'a String)> {
     let kinds: [(&[&str], &[&str]); 3] = [
         (&["mobile", "cell", "handy", "handynummer", "portable"], &["cell", "mobile"]),
         (&["office", "work", "business", "buro", "arbeit", "bureau", "dienst"], &["work"]),
@@ -106,7 +151,11 @@ fn preferred<'a>(question: &Question, values: Vec<(&'a String, &'a String)>) -> 
         if question.says(said) {
             let fitting: Vec<_> = values
                 .iter()
-                .filter(|(label, _)| labels.iter().any(|wanted| label.to_lowercase().split(';').any(|part| part == *wanted)))
+                .filter(|(label, _)| {
+                    labels
+                        .iter()
+                        .any(|wanted| label.to_lowercase().split(';').any(|part| part == *wanted))
+                })
                 .copied()
                 .collect();
             if !fitting.is_empty() {
@@ -119,7 +168,10 @@ fn preferred<'a>(question: &Question, values: Vec<(&'a String, &'a String)>) -> 
 
 /// `tel;cell;work` → `cell, work`.
 fn place_of(label: &str) -> String {
-    let places = label.split(';').skip(1).filter(|part| matches!(*part, "cell" | "mobile" | "work" | "home" | "fax"));
+    let places = label
+        .split(';')
+        .skip(1)
+        .filter(|part| matches!(*part, "cell" | "mobile" | "work" | "home" | "fax"));
     places.collect::<Vec<_>>().join(", ")
 }
 
@@ -140,14 +192,22 @@ fn born(value: &str) -> Option<Date> {
     let day = value.get(..10).unwrap_or(value);
     day.parse::<Date>().ok().or_else(|| {
         let digits = value.get(..8).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
-        Date::new(digits[..4].parse().ok()?, digits[4..6].parse().ok()?, digits[6..].parse().ok()?).ok()
+        Date::new(digits[..4].parse().ok()?, digits[4..6].parse().ok()?, digits[6..].parse().ok()?)
+            .ok()
     })
 }
 
-fn find(context: &Context<'_>, question: &Question, has: &dyn Fn(&Card) -> bool) -> Result<Option<Found>, vault::error::Error> {
+fn find(
+    context: &Context<'_>,
+    question: &Question,
+    has: &dyn Fn(&Card) -> bool,
+) -> Result<Option<Found>, vault::error::Error> {
     let describes = !question.topic.is_empty() && described(question);
     if !describes && let Some(found) = named(context, question, has)? {
         return Ok(Some(found));
+    }
+    if !describes && !question.people.is_empty() {
+        return Ok(None);
     }
     if let Some(found) = by_words(context, question, has)? {
         return Ok(Some(found));
@@ -161,13 +221,35 @@ fn find(context: &Context<'_>, question: &Question, has: &dyn Fn(&Card) -> bool)
 /// Whether the person is described by something they did: a name then belongs to the description.
 fn described(question: &Question) -> bool {
     question.says(&[
-        "who", "whoever", "organiser", "organizer", "person", "teacher", "woman", "man", "one", "place", "firm", "company", "wer",
-        "veranstalter", "organisator", "qui", "organisateur", "author", "sender", "host",
+        "who",
+        "whoever",
+        "organiser",
+        "organizer",
+        "person",
+        "teacher",
+        "woman",
+        "man",
+        "one",
+        "place",
+        "firm",
+        "company",
+        "wer",
+        "veranstalter",
+        "organisator",
+        "qui",
+        "organisateur",
+        "author",
+        "sender",
+        "host",
     ]) && question.words.len() > 7
 }
 
 /// The card of the person named.
-fn named(context: &Context<'_>, question: &Question, has: &dyn Fn(&Card) -> bool) -> Result<Option<Found>, vault::error::Error> {
+fn named(
+    context: &Context<'_>,
+    question: &Question,
+    has: &dyn Fn(&Card) -> bool,
+) -> Result<Option<Found>, vault::error::Error> {
     for mention in &question.people {
         for id in &mention.ids {
             let Some(person) = context.vault.person(*id)? else { continue };
@@ -182,15 +264,25 @@ fn named(context: &Context<'_>, question: &Question, has: &dyn Fn(&Card) -> bool
 }
 
 /// A card whose own words say who it is: "my boss", "the dentist".
-fn by_words(context: &Context<'_>, question: &Question, has: &dyn Fn(&Card) -> bool) -> Result<Option<Found>, vault::error::Error> {
+fn by_words(
+    context: &Context<'_>,
+    question: &Question,
+    has: &dyn Fn(&Card) -> bool,
+) -> Result<Option<Found>, vault::error::Error> {
     let mut topic = question.topic.clone();
-    topic.retain(|word| !matches!(word.as_str(), "number" | "call" | "ring" | "nummer" | "office" | "mobile" | "private"));
+    topic.retain(|word| {
+        !matches!(
+            word.as_str(),
+            "number" | "call" | "ring" | "nummer" | "office" | "mobile" | "private"
+        )
+    });
     topic.extend(question.people.iter().map(|mention| vault::when::fold(&mention.written)));
     if topic.is_empty() {
         return Ok(None);
     }
     let mut terms = evidence::terms::Terms::new(context.vault, &topic)?;
-    let query = Query { text: topic.join(" "), kinds: vec![Kind::Contact], limit: 5, ..Query::default() };
+    let query =
+        Query { text: topic.join(" "), kinds: vec![Kind::Contact], limit: 5, ..Query::default() };
     let mut best: Option<(f32, Found)> = None;
     for hit in context.vault.search(&query, None)?.hits {
         let Some(item) = context.vault.item(hit.id)? else { continue };
@@ -205,19 +297,80 @@ fn by_words(context: &Context<'_>, question: &Question, has: &dyn Fn(&Card) -> b
     Ok(best.filter(|(share, _)| *share >= CARD_SHARE).map(|(_, found)| found))
 }
 
+/// Who somebody is by what a card says of them: "who is the treasurer of the club?"
+pub fn who(
+    context: &Context<'_>,
+    question: &Question,
+) -> Result<Option<Draft>, vault::error::Error> {
+    if !question.people.is_empty() || question.topic.len() < 2 || !question.times.is_empty() {
+        return Ok(None);
+    }
+    let Some(found) = by_words(context, question, &|_| true)? else { return Ok(None) };
+    let text = context.vault.text(found.entry.id)?.unwrap_or_default();
+    let mut terms = evidence::terms::Terms::new(context.vault, &question.topic)?;
+    let lines = evidence::sentences::sentences(&text, 0..text.len());
+    let mut best: Option<(f32, std::ops::Range<usize>)> = None;
+    for line in lines {
+        let said = terms.found_in(&text[line.clone()]);
+        let share = terms.share(&said);
+        if best.as_ref().is_none_or(|(known, _)| share > *known) {
+            best = Some((share, line));
+        }
+    }
+    let Some((_, line)) = best else { return Ok(None) };
+    let mut draft = Draft::new(Step::Lookup);
+    let quote = text[line.clone()].split_whitespace().collect::<Vec<_>>().join(" ");
+    let mark = draft.cite(&found.entry, &text, line, 1.0);
+    draft.text = format!("{}. Their card says: “{quote}” {mark}", found.entry.title);
+    Ok(Some(draft))
+}
+
 /// Share of the description's weight that a card must say itself.
 const CARD_SHARE: f32 = 0.75;
 
 /// From the best items of the description to the people that hang on them.
-fn by_hop(context: &Context<'_>, question: &Question, has: &dyn Fn(&Card) -> bool) -> Result<Option<Found>, vault::error::Error> {
+fn by_hop(
+    context: &Context<'_>,
+    question: &Question,
+    has: &dyn Fn(&Card) -> bool,
+) -> Result<Option<Found>, vault::error::Error> {
     let mut question = question.clone();
     // What is searched is the description; "phone number" would find cards again.
     question.wants = crate::question::Wants::Person;
-    question.topic.retain(|word| !matches!(word.as_str(), "number" | "call" | "ring" | "nummer" | "office" | "mobile" | "whoever" | "person"));
+    question.topic.retain(|word| {
+        !matches!(
+            word.as_str(),
+            "number" | "call" | "ring" | "nummer" | "office" | "mobile" | "whoever" | "person"
+        )
+    });
     let evidence = evidence::gather(context, &question)?;
     let cards = Cards::all(context)?;
-    let by_role = question.says(&["organiser", "organizer", "organisiert", "called", "invited", "invites", "holding", "holds", "hosts", "veranstalter", "organisateur", "runs", "leads"]);
-    let by_author = question.says(&["wrote", "sent", "mailed", "written", "schrieb", "geschrieben", "ecrit", "told", "said"]);
+    let by_role = question.says(&[
+        "organiser",
+        "organizer",
+        "organisiert",
+        "called",
+        "invited",
+        "invites",
+        "holding",
+        "holds",
+        "hosts",
+        "veranstalter",
+        "organisateur",
+        "runs",
+        "leads",
+    ]);
+    let by_author = question.says(&[
+        "wrote",
+        "sent",
+        "mailed",
+        "written",
+        "schrieb",
+        "geschrieben",
+        "ecrit",
+        "told",
+        "said",
+    ]);
     let mut best: Option<(f32, Found)> = None;
     for candidate in evidence.candidates.iter().take(12) {
         let passage = &evidence.passages[candidate.passage];
@@ -239,16 +392,23 @@ fn by_hop(context: &Context<'_>, question: &Question, has: &dyn Fn(&Card) -> boo
         people.extend(cards.mentioned(sentence).into_iter().map(|id| (0.7, id)));
         for (weight, id) in people {
             let score = candidate.score * weight;
-            if best.as_ref().is_some_and(|(known, _)| score <= *known) || cards.is_owner(context, id)? {
+            if best.as_ref().is_some_and(|(known, _)| score <= *known)
+                || cards.is_owner(context, id)?
+            {
                 continue;
             }
             let Some(item) = context.vault.item(id)? else { continue };
             let Some(card) = item.card.filter(|card| has(card)) else { continue };
-            let through = Some((passage.item.entry.clone(), passage.text.clone(), candidate.bytes.clone()));
+            let through =
+                Some((passage.item.entry.clone(), passage.text.clone(), candidate.bytes.clone()));
             best = Some((score, Found { entry: item.entry, card, through }));
         }
     }
-    Ok(best.filter(|_| evidence.candidates.first().is_some_and(|first| first.features.coverage >= HOP_COVERAGE)).map(|(_, found)| found))
+    Ok(best
+        .filter(|_| {
+            evidence.candidates.first().is_some_and(|first| first.features.coverage >= HOP_COVERAGE)
+        })
+        .map(|(_, found)| found))
 }
 
 /// Share of the description that the item must cover for a hop from it to be believed.
@@ -265,7 +425,10 @@ impl Cards {
         let filter = Filter { kinds: vec![Kind::Contact], ..Filter::default() };
         let mut cards = Self { by_address: HashMap::new(), by_name: Vec::new() };
         for entry in context.vault.list(&filter, Order::Title, MAX_CARDS)? {
-            let name: Vec<String> = vault::text::words::tokens(&entry.title).into_iter().map(|token| token.term).collect();
+            let name: Vec<String> = vault::text::words::tokens(&entry.title)
+                .into_iter()
+                .map(|token| token.term)
+                .collect();
             cards.by_name.push((name, entry.id));
             let Some(item) = context.vault.item(entry.id)? else { continue };
             for (_, address) in item.card.iter().flat_map(|card| values(card, Field::Mail)) {
@@ -279,33 +442,57 @@ impl Cards {
         if let Some(id) = address.and_then(|address| self.by_address.get(address)) {
             return Some(*id);
         }
-        let terms: Vec<String> = vault::text::words::tokens(name).into_iter().map(|token| token.term).collect();
-        self.by_name.iter().find(|(known, _)| *known == terms && !terms.is_empty()).map(|(_, id)| *id)
+        let terms: Vec<String> =
+            vault::text::words::tokens(name).into_iter().map(|token| token.term).collect();
+        self.by_name
+            .iter()
+            .find(|(known, _)| *known == terms && !terms.is_empty())
+            .map(|(_, id)| *id)
     }
 
     /// Cards whose whole name, or its last word with a title before it, stands in the text.
     fn mentioned(&self, text: &str) -> Vec<i64> {
-        let terms: Vec<String> = vault::text::words::tokens(text).into_iter().map(|token| token.term).collect();
-        let stands = |name: &Vec<String>| !name.is_empty() && terms.windows(name.len()).any(|window| window == name.as_slice());
+        let terms: Vec<String> =
+            vault::text::words::tokens(text).into_iter().map(|token| token.term).collect();
+        let stands = |name: &Vec<String>| {
+            !name.is_empty() && terms.windows(name.len()).any(|window| window == name.as_slice())
+        };
         let titled = |name: &Vec<String>| {
             let Some(last) = name.last() else { return false };
-            terms.windows(2).any(|pair| matches!(pair[0].as_str(), "frau" | "herr" | "dr" | "mr" | "mrs" | "ms" | "mme") && pair[1] == *last)
+            terms.windows(2).any(|pair| {
+                matches!(pair[0].as_str(), "frau" | "herr" | "dr" | "mr" | "mrs" | "ms" | "mme")
+                    && pair[1] == *last
+            })
         };
-        let first = |name: &Vec<String>| name.first().is_some_and(|first| first.len() > 2 && terms.contains(first)) && name.len() > 1;
-        let full: Vec<i64> = self.by_name.iter().filter(|(name, _)| stands(name) || titled(name)).map(|(_, id)| *id).collect();
+        let given = |first: &String| {
+            first.len() > 2 && !crate::question::lexicon::is_filler(first) && terms.contains(first)
+        };
+        let first = |name: &Vec<String>| name.len() == 2 && name.first().is_some_and(given);
+        let full: Vec<i64> = self
+            .by_name
+            .iter()
+            .filter(|(name, _)| stands(name) || titled(name))
+            .map(|(_, id)| *id)
+            .collect();
         if !full.is_empty() {
             return full;
         }
         // A first name counts only when it is nobody else's.
-        let given: Vec<i64> = self.by_name.iter().filter(|(name, _)| first(name)).map(|(_, id)| *id).collect();
+        let given: Vec<i64> =
+            self.by_name.iter().filter(|(name, _)| first(name)).map(|(_, id)| *id).collect();
         if given.len() == 1 { given } else { Vec::new() }
     }
 
     fn is_owner(&self, context: &Context<'_>, id: i64) -> Result<bool, vault::error::Error> {
         let owner = context.vault.owner()?;
         let Some(item) = context.vault.item(id)? else { return Ok(false) };
-        let own = |address: &str| owner.addresses.iter().any(|known| known == &address.to_lowercase());
-        Ok(item.card.iter().flat_map(|card| values(card, Field::Mail)).any(|(_, address)| own(address)))
+        let own =
+            |address: &str| owner.addresses.iter().any(|known| known == &address.to_lowercase());
+        Ok(item
+            .card
+            .iter()
+            .flat_map(|card| values(card, Field::Mail))
+            .any(|(_, address)| own(address)))
     }
 }
 

@@ -16,13 +16,19 @@ const SHOWN: usize = 8;
 /// Items read when the topic has to be checked in their text.
 const CHECKED: usize = 400;
 
-pub fn answer(context: &Context<'_>, question: &Question) -> Result<Option<Draft>, vault::error::Error> {
-    if question.says(&["unanswered", "unbeantwortet", "unbeantwortete", "unbeantworteten"]) || waiting(question) {
+pub fn answer(
+    context: &Context<'_>,
+    question: &Question,
+) -> Result<Option<Draft>, vault::error::Error> {
+    if question.says(&["unanswered", "unbeantwortet", "unbeantwortete", "unbeantworteten"])
+        || waiting(question)
+    {
         return unanswered(context, question);
     }
     let ordered = matches!(question.intent, Intent::Latest | Intent::First);
     let counted = matches!(question.intent, Intent::Count | Intent::List | Intent::Find);
-    let kinds: Vec<Kind> = question.kinds.iter().copied().filter(|kind| *kind != Kind::Event).collect();
+    let kinds: Vec<Kind> =
+        question.kinds.iter().copied().filter(|kind| *kind != Kind::Event).collect();
     if !question.countable || kinds.is_empty() || !(ordered || counted) {
         return Ok(None);
     }
@@ -37,7 +43,12 @@ pub fn answer(context: &Context<'_>, question: &Question) -> Result<Option<Draft
     }
     let mut draft = Draft::new(Step::Lookup);
     let noun = noun(question);
-    draft.text = format!("{}{}{}", words::count_of(all, &noun), described(question), if found.is_empty() { "." } else { ":" });
+    draft.text = format!(
+        "{}{}{}",
+        words::count_of(all, &noun),
+        described(question),
+        if found.is_empty() { "." } else { ":" }
+    );
     for entry in found.iter().take(SHOWN) {
         let mark = draft.cite_title(context.vault, entry)?;
         draft.text.push_str(&format!("\n- {}{} {mark}", entry.title, dated(entry)));
@@ -50,18 +61,29 @@ pub fn answer(context: &Context<'_>, question: &Question) -> Result<Option<Draft
 
 fn waiting(question: &Question) -> bool {
     let own = question.says(&["i", "me", "my", "ich"]);
-    own && question.says(&["reply", "answer", "answered", "replied", "beantworten"]) && question.says(&["still", "need", "must", "haven", "noch", "yet"])
+    own && question.says(&["reply", "answer", "answered", "replied", "beantworten"])
+        && question.says(&["still", "need", "must", "haven", "noch", "yet"])
 }
 
-fn unanswered(context: &Context<'_>, question: &Question) -> Result<Option<Draft>, vault::error::Error> {
+fn unanswered(
+    context: &Context<'_>,
+    question: &Question,
+) -> Result<Option<Draft>, vault::error::Error> {
     const DEFAULT_DAYS: i64 = 60;
-    let since = question.times.first().map_or(context.now.timestamp().as_second() - DEFAULT_DAYS * 86_400, |time| time.start);
+    let since = question
+        .times
+        .first()
+        .map_or(context.now.timestamp().as_second() - DEFAULT_DAYS * 86_400, |time| time.start);
     let mut waiting = context.vault.unanswered(since, 200)?;
     if let Some(time) = question.times.first() {
         waiting.retain(|entry| entry.when.as_ref().is_some_and(|when| when.start < time.end));
     }
     let mut draft = Draft::new(Step::Lookup);
-    draft.text = format!("{} unanswered{}", words::count_of(waiting.len(), "mail"), if waiting.is_empty() { "." } else { ":" });
+    draft.text = format!(
+        "{} unanswered{}",
+        words::count_of(waiting.len(), "mail"),
+        if waiting.is_empty() { "." } else { ":" }
+    );
     for entry in waiting.iter().take(SHOWN) {
         let mark = draft.cite_title(context.vault, entry)?;
         draft.text.push_str(&format!("\n- {}{} {mark}", entry.title, dated(entry)));
@@ -88,7 +110,12 @@ fn filter(question: &Question, kinds: Vec<Kind>) -> Filter {
 }
 
 /// Items under the filter that have every topic word, and how many there are.
-fn matching(context: &Context<'_>, question: &Question, filter: &Filter, order: Order) -> Result<(Vec<Entry>, usize), vault::error::Error> {
+fn matching(
+    context: &Context<'_>,
+    question: &Question,
+    filter: &Filter,
+    order: Order,
+) -> Result<(Vec<Entry>, usize), vault::error::Error> {
     if question.topic.is_empty() {
         let all = usize::try_from(context.vault.count(filter)?).unwrap_or(usize::MAX);
         return Ok((context.vault.list(filter, order, SHOWN)?, all));
@@ -107,13 +134,23 @@ fn matching(context: &Context<'_>, question: &Question, filter: &Filter, order: 
 }
 
 /// The latest or first one, with its date.
-fn one(context: &Context<'_>, question: &Question, found: &[Entry]) -> Result<Option<Draft>, vault::error::Error> {
+fn one(
+    context: &Context<'_>,
+    question: &Question,
+    found: &[Entry],
+) -> Result<Option<Draft>, vault::error::Error> {
     // "What did Anna's last mail say about…" is to be read, not looked up.
     let Some(entry) = found.first() else { return Ok(None) };
     let mut draft = Draft::new(Step::Lookup);
     let mark = draft.cite_title(context.vault, entry)?;
     let which = if question.intent == Intent::First { "first" } else { "latest" };
-    draft.text = format!("The {which} {}{} is “{}”{} {mark}.", noun(question), described(question), entry.title, dated(entry));
+    draft.text = format!(
+        "The {which} {}{} is “{}”{} {mark}.",
+        noun(question),
+        described(question),
+        entry.title,
+        dated(entry)
+    );
     Ok(Some(draft))
 }
 

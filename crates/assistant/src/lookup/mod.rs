@@ -10,12 +10,20 @@ use crate::evidence::Context;
 use crate::question::{Intent, Question};
 
 /// The first lookup that can answer.
-pub fn answer(context: &Context<'_>, question: &Question) -> Result<Option<Draft>, vault::error::Error> {
+pub fn answer(
+    context: &Context<'_>,
+    question: &Question,
+) -> Result<Option<Draft>, vault::error::Error> {
     if let Intent::Contact(field) = question.intent {
         return contact::field(context, question, field);
     }
     if question.intent == Intent::Age {
         return contact::age(context, question);
+    }
+    if question.intent == Intent::Who
+        && let Some(draft) = contact::who(context, question)?
+    {
+        return Ok(Some(draft));
     }
     if let Some(draft) = mails::answer(context, question)? {
         return Ok(Some(draft));

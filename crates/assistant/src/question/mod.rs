@@ -122,16 +122,22 @@ impl Question {
     pub fn read(text: &str, directory: &names::Directory, now: &ZonedDateTime) -> Question {
         let words = words(text);
         let (times, weekday) = any_weekday(when::find(text, now, when::lean_of(text)), text, now);
-        let in_time = |word: &Word| times.iter().any(|t| t.words.start < word.bytes.end && word.bytes.start < t.words.end);
+        let in_time = |word: &Word| {
+            times.iter().any(|t| t.words.start < word.bytes.end && word.bytes.start < t.words.end)
+        };
         let timeless: Vec<Word> = words.iter().filter(|word| !in_time(word)).cloned().collect();
         let people = directory.mentions(text, &timeless);
         let read = intent::read(&timeless, !people.is_empty());
-        let in_person = |word: &Word| people.iter().any(|m| m.bytes.start < word.bytes.end && word.bytes.start < m.bytes.end);
+        let in_person = |word: &Word| {
+            people.iter().any(|m| m.bytes.start < word.bytes.end && word.bytes.start < m.bytes.end)
+        };
         let rest: Vec<&Word> = timeless.iter().filter(|word| !in_person(word)).collect();
         let names = names::unknown(text, &rest);
         let topic = rest
             .iter()
-            .filter(|word| !read.used.contains(&word.bytes.start) && !lexicon::is_filler(&word.term))
+            .filter(|word| {
+                !read.used.contains(&word.bytes.start) && !lexicon::is_filler(&word.term)
+            })
             .map(|word| word.term.clone())
             .collect();
         Question {
@@ -155,7 +161,11 @@ impl Question {
             intent: self.intent.name().to_owned(),
             times: self.times.iter().map(|time| time.text.clone()).collect(),
             people: self.people.iter().map(|mention| mention.name.clone()).collect(),
-            kinds: self.kinds.iter().map(|&kind| crate::words::kind_name(kind).to_owned()).collect(),
+            kinds: self
+                .kinds
+                .iter()
+                .map(|&kind| crate::words::kind_name(kind).to_owned())
+                .collect(),
         }
     }
 
@@ -184,15 +194,25 @@ impl Intent {
 }
 
 /// "On a Monday" names no day: it is a filter. Takes such a weekday out of the times.
-fn any_weekday(mut times: Vec<Resolved>, text: &str, now: &ZonedDateTime) -> (Vec<Resolved>, Option<i8>) {
+fn any_weekday(
+    mut times: Vec<Resolved>,
+    text: &str,
+    now: &ZonedDateTime,
+) -> (Vec<Resolved>, Option<i8>) {
     let indefinite = |time: &Resolved| {
-        let before = text[..time.words.start].trim_end().rsplit(char::is_whitespace).next().unwrap_or_default();
+        let before = text[..time.words.start]
+            .trim_end()
+            .rsplit(char::is_whitespace)
+            .next()
+            .unwrap_or_default();
         let one_word = !text[time.words.clone()].contains(char::is_whitespace);
         one_word && matches!(before.to_lowercase().as_str(), "a" | "an" | "einem" | "einen" | "un")
     };
     let Some(at) = times.iter().position(indefinite) else { return (times, None) };
     let time = times.remove(at);
-    let day = jiff::Timestamp::from_second(time.start).ok().map(|start| now.time_zone().to_datetime(start));
+    let day = jiff::Timestamp::from_second(time.start)
+        .ok()
+        .map(|start| now.time_zone().to_datetime(start));
     (times, day.map(|day| day.weekday().to_monday_one_offset()))
 }
 

@@ -25,7 +25,10 @@ impl Known {
     pub fn is(&self, name: &str, address: Option<&str>) -> bool {
         match address {
             Some(address) => self.addresses.iter().any(|known| known == address),
-            None => self.names.iter().any(|known| vault::text::words::key(known) == vault::text::words::key(name)),
+            None => self
+                .names
+                .iter()
+                .any(|known| vault::text::words::key(known) == vault::text::words::key(name)),
         }
     }
 }
@@ -53,9 +56,53 @@ pub struct Directory {
 
 /// Words of names that name nobody alone.
 const TITLES: &[&str] = &[
-    "dr", "prof", "mr", "mrs", "ms", "herr", "frau", "monsieur", "madame", "mme", "m", "von", "van", "de", "der", "den", "la",
-    "le", "the", "and", "und", "et", "team", "info", "gmbh", "ag", "ltd", "inc", "co", "kg", "ev", "service", "noreply", "no",
-    "reply", "office", "praxis", "newsletter", "support", "via", "hotel", "cafe", "bank", "st", "news", "list", "liste",
+    "dr",
+    "prof",
+    "mr",
+    "mrs",
+    "ms",
+    "herr",
+    "frau",
+    "monsieur",
+    "madame",
+    "mme",
+    "m",
+    "von",
+    "van",
+    "de",
+    "der",
+    "den",
+    "la",
+    "le",
+    "the",
+    "and",
+    "und",
+    "et",
+    "team",
+    "info",
+    "gmbh",
+    "ag",
+    "ltd",
+    "inc",
+    "co",
+    "kg",
+    "ev",
+    "service",
+    "noreply",
+    "no",
+    "reply",
+    "office",
+    "praxis",
+    "newsletter",
+    "support",
+    "via",
+    "hotel",
+    "cafe",
+    "bank",
+    "st",
+    "news",
+    "list",
+    "liste",
 ];
 
 impl Directory {
@@ -90,7 +137,8 @@ impl Directory {
 
     /// The people that a written name may mean, the most frequent first: all of its words are in their name.
     pub fn named(&self, name: &str) -> Vec<&Known> {
-        let terms: Vec<String> = vault::text::words::tokens(name).into_iter().map(|token| token.term).collect();
+        let terms: Vec<String> =
+            vault::text::words::tokens(name).into_iter().map(|token| token.term).collect();
         self.matching(&terms).into_iter().map(|at| &self.people[at]).collect()
     }
 
@@ -102,6 +150,15 @@ impl Directory {
         while at < words.len() {
             let longest = (1..=4.min(words.len() - at)).rev().find_map(|length| {
                 let stretch = &words[at..at + length];
+                // "NL-HR-447120" names no department.
+                let hyphen = |at: Option<char>| at == Some('-');
+                let outside = (
+                    text[..stretch[0].bytes.start].chars().next_back(),
+                    text[stretch[length - 1].bytes.end..].chars().next(),
+                );
+                if hyphen(outside.0) || hyphen(outside.1) {
+                    return None;
+                }
                 let ids = self.matching_stretch(stretch, cased, at == 0)?;
                 Some((length, ids))
             });
@@ -116,14 +173,26 @@ impl Directory {
                 _ => text[bytes.clone()].to_owned(),
             };
             let ids = matching.iter().map(|&at| self.people[at].id).collect();
-            mentions.push(Mention { written: text[bytes.clone()].to_owned(), bytes, name, ids, part });
+            mentions.push(Mention {
+                written: text[bytes.clone()].to_owned(),
+                bytes,
+                name,
+                ids,
+                part,
+            });
             at += length;
         }
         mentions
     }
 
-    fn matching_stretch(&self, stretch: &[Word], cased: bool, at_start: bool) -> Option<Vec<usize>> {
-        let telling = |word: &Word| !TITLES.contains(&word.term.as_str()) && word.term.chars().count() > 1;
+    fn matching_stretch(
+        &self,
+        stretch: &[Word],
+        cased: bool,
+        at_start: bool,
+    ) -> Option<Vec<usize>> {
+        let telling =
+            |word: &Word| !TITLES.contains(&word.term.as_str()) && word.term.chars().count() > 1;
         let first = stretch.first()?;
         // Titles belong to a name only before it: "Dr. Kaya", never "Kaya the".
         if !telling(stretch.last()?) {
@@ -132,7 +201,11 @@ impl Directory {
         let names: Vec<&Word> = stretch.iter().filter(|word| telling(word)).collect();
         let plausible = |word: &&Word| {
             let common = lexicon::is_filler(&word.term) || is_ordinary(&word.term);
-            if cased || at_start { word.capital && !(at_start && common) } else { !common && !word.term.bytes().all(|b| b.is_ascii_digit()) }
+            if cased || at_start {
+                word.capital && !(at_start && common)
+            } else {
+                !common && !word.term.bytes().all(|b| b.is_ascii_digit())
+            }
         };
         if !names.iter().all(plausible) || (stretch.len() > 1 && !first.capital && cased) {
             return None;
@@ -154,7 +227,10 @@ impl Directory {
         let places = self.by_word.get(first.as_str()).map(Vec::as_slice).unwrap_or_default();
         let mut matching: Vec<usize> = places.iter().filter(holds).copied().collect();
         let whole = |at: usize| {
-            self.people[at].names.iter().any(|name| vault::text::words::tokens(name).len() == terms.len())
+            self.people[at]
+                .names
+                .iter()
+                .any(|name| vault::text::words::tokens(name).len() == terms.len())
         };
         matching.sort_by_key(|&at| (!whole(at), usize::MAX - self.people[at].weight));
         matching
@@ -163,12 +239,30 @@ impl Directory {
 
 /// Words that are names too, and mostly not.
 fn is_ordinary(term: &str) -> bool {
-    matches!(term, "will" | "may" | "mark" | "rose" | "grace" | "hope" | "art" | "bill" | "rich" | "june" | "april" | "sun" | "book" | "club")
+    matches!(
+        term,
+        "will"
+            | "may"
+            | "mark"
+            | "rose"
+            | "grace"
+            | "hope"
+            | "art"
+            | "bill"
+            | "rich"
+            | "june"
+            | "april"
+            | "sun"
+            | "book"
+            | "club"
+    )
 }
 
 /// Whether the person wrote, is written to, or is with the owner, by the words around the name.
 fn part_of(words: &[Word], at: usize, length: usize) -> Part {
-    let term = |idx: Option<usize>| idx.and_then(|idx| words.get(idx)).map_or("", |word| word.term.as_str());
+    let term = |idx: Option<usize>| {
+        idx.and_then(|idx| words.get(idx)).map_or("", |word| word.term.as_str())
+    };
     let before = term(at.checked_sub(1));
     let possessive = term(Some(at + length)) == "s";
     let after = (at + length..(at + length + 3).min(words.len())).map(|idx| term(Some(idx)));
@@ -181,7 +275,11 @@ fn part_of(words: &[Word], at: usize, length: usize) -> Part {
         "did" | "does" | "has" | "hat" | "a" | "had" if after.clone().any(told) => Part::From,
         _ if after.take(2).any(told) => Part::From,
         // German puts the verb last: "Was hat mir Anna zum Umzug geschrieben?"
-        _ if words.last().is_some_and(|word| told(&word.term)) && matches!(before, "hat" | "mir" | "uns") => Part::From,
+        _ if words.last().is_some_and(|word| told(&word.term))
+            && matches!(before, "hat" | "mir" | "uns") =>
+        {
+            Part::From
+        }
         _ => Part::Any,
     }
 }
@@ -193,7 +291,12 @@ pub(super) fn unknown(text: &str, words: &[&Word]) -> Vec<String> {
     for word in words {
         let first_of_text = text[..word.bytes.start].trim().is_empty();
         // German nouns are capitalised; they tell nothing.
-        if word.capital && !first_of_text && !german && !lexicon::is_filler(&word.term) && word.term.len() > 1 {
+        if word.capital
+            && !first_of_text
+            && !german
+            && !lexicon::is_filler(&word.term)
+            && word.term.len() > 1
+        {
             names.push(text[word.bytes.clone()].to_owned());
         }
     }

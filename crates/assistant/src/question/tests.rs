@@ -2,11 +2,24 @@ use super::names::{Directory, Known};
 use super::*;
 
 fn known(id: i64, name: &str) -> Known {
-    Known { id, name: name.to_owned(), names: vec![name.to_owned()], addresses: Vec::new(), weight: 10, has_card: true }
+    Known {
+        id,
+        name: name.to_owned(),
+        names: vec![name.to_owned()],
+        addresses: Vec::new(),
+        weight: 10,
+        has_card: true,
+    }
 }
 
 fn directory() -> Directory {
-    Directory::new(vec![known(1, "Anna Meier"), known(2, "Zoë Marsh"), known(3, "Dr. Emre Kaya"), known(4, "Anna Kowalska"), known(5, "Jürgen Müller")])
+    Directory::new(vec![
+        known(1, "Anna Meier"),
+        known(2, "Zoë Marsh"),
+        known(3, "Dr. Emre Kaya"),
+        known(4, "Anna Kowalska"),
+        known(5, "Jürgen Müller"),
+    ])
 }
 
 fn ask(text: &str) -> Question {
@@ -69,7 +82,9 @@ fn question_words_of_three_languages_tell_what_is_asked_for() {
 
 #[test]
 fn people_are_recognised_without_regard_to_case_and_accents() {
-    let names = |text: &str| ask(text).people.into_iter().map(|m| (m.name, m.ids.len())).collect::<Vec<_>>();
+    let names = |text: &str| {
+        ask(text).people.into_iter().map(|m| (m.name, m.ids.len())).collect::<Vec<_>>()
+    };
     assert_eq!(names("What did Zoe say?"), [("Zoë Marsh".to_owned(), 1)]);
     assert_eq!(names("what did zoë say?"), [("Zoë Marsh".to_owned(), 1)]);
     assert_eq!(names("Was sagt Jürgen Müller?"), [("Jürgen Müller".to_owned(), 1)]);

@@ -164,7 +164,11 @@ impl Grammar<'_> {
             && self
                 .lexeme(next)
                 .is_none_or(|l| matches!(l.token.shape, Shape::Symbol(c) if c != '%' && c != '€'));
-        if !(after_article && ordinal && after_preposition || french) {
+        // "at 7. Then" ends a sentence and "bei 1.5" goes on: a dotted day wants its German preposition.
+        let dotted = self.lexeme(next - 1).is_some_and(|l| l.symbol('.'));
+        let german = before(1).is_some_and(|l| matches!(l.word(), "am" | "den" | "dem" | "zum" | "vom"));
+        let goes_on = self.lexeme(next).is_some_and(|l| l.token.glued && matches!(l.token.shape, Shape::Number(..)));
+        if !(after_article && ordinal && after_preposition || french) || (dotted && !german) || goes_on {
             return None;
         }
         let today = self.now.date();

@@ -88,6 +88,8 @@ fn words_that_only_look_like_times_are_left_alone() {
         "3/5 of the cake",
         "the fall of Rome",
         "Elle a été malade",
+        "until the needle is back at 1.5 bar",
+        "Movers at 8, trailer at 7. Piano last",
     ] {
         assert_eq!(find(text, &now(), Lean::Either), [], "{text}");
     }
