@@ -1,6 +1,6 @@
-//! Tokens per second of decoders and encoders: `cargo bench -p model -- MODEL… [--threads N]`.
+//! Tokens per second of decoders and encoders: `cargo bench -p model -- MODEL… [--threads N] [--rounds N]`.
 //!
-//! For a decoder: a prompt of 512 tokens, then 128 single steps, as medians of five rounds. For an encoder: texts
+//! For a decoder: a prompt of 512 tokens, then 128 single steps, as medians of five rounds or so many as asked for. For an encoder: texts
 //! of 32 to 256 tokens, one at a time and 16 together, exact and in eight bits. Token ids are random; numbers do
 //! not depend on them. Results are checked in `tests/`, not here.
 
@@ -15,16 +15,16 @@ use model::cost;
 use model::decoder::{Decoder, KvCache, Rows};
 use model::encoder::{Encoder, Precision};
 
-const ROUNDS: usize = 5;
-
 fn main() {
     let mut n_threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let mut clock: fn() -> f64 = wall_seconds;
+    let mut n_rounds = 5;
     let mut models = Vec::new();
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--threads" => n_threads = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(1),
+            "--rounds" => n_rounds = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(1),
             "--cpu-time" => clock = cpu_seconds,
             _ => models.push(argument),
         }
@@ -34,11 +34,11 @@ fn main() {
         let path = Path::new(&model);
         println!("{model}, {n_threads} threads");
         match Decoder::load(path) {
-            Ok(decoder) => bench_decoder(&pool, &decoder, clock),
+            Ok(decoder) => bench_decoder(&pool, &decoder, n_rounds, clock),
             Err(_) => {
                 for precision in [Precision::Exact, Precision::Int8] {
                     match Encoder::load_with(path, precision) {
-                        Ok(encoder) => bench_encoder(&pool, &encoder, precision, clock),
+                        Ok(encoder) => bench_encoder(&pool, &encoder, precision, n_rounds, clock),
                         Err(error) => println!("  {error}"),
                     }
                 }
@@ -47,14 +47,14 @@ fn main() {
     }
 }
 
-fn bench_decoder(pool: &Pool, decoder: &Decoder, clock: fn() -> f64) {
+fn bench_decoder(pool: &Pool, decoder: &Decoder, n_rounds: usize, clock: fn() -> f64) {
     let config = decoder.config();
     let tokens = ids(512 + 128, config.vocab);
     let (prompt, steps) = tokens.split_at(512);
     let mut cache = KvCache::new(config, tokens.len());
     let mut logits = Vec::new();
     let (mut prefill, mut decode) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
+    for _ in 0..n_rounds {
         cache.truncate(0);
         let mut forward = |tokens: &[u32]| {
             decoder.forward_into(pool, &mut cache, tokens, Rows::Last, &mut logits).expect("fits");
@@ -75,13 +75,19 @@ fn bench_decoder(pool: &Pool, decoder: &Decoder, clock: fn() -> f64) {
     println!("  decode  {:7.1} tokens/s ({bytes:.1} GB/s of weights)", 128.0 / decode);
 }
 
-fn bench_encoder(pool: &Pool, encoder: &Encoder, precision: Precision, clock: fn() -> f64) {
+fn bench_encoder(
+    pool: &Pool,
+    encoder: &Encoder,
+    precision: Precision,
+    n_rounds: usize,
+    clock: fn() -> f64,
+) {
     for length in [32, 64, 128, 256] {
         for n_texts in [1, 16] {
             let texts: Vec<Vec<u32>> =
                 (0..n_texts).map(|_| ids(length, encoder.config().vocab)).collect();
             let mut seconds = Vec::new();
-            for _ in 0..ROUNDS {
+            for _ in 0..n_rounds {
                 let repeats = 1024_usize.div_ceil(length * n_texts);
                 let start = clock();
                 for _ in 0..repeats {

@@ -99,7 +99,7 @@ fn eight_bit_products_change_the_vectors_of_minilm_little() {
     let Some(path) = real_model("all-MiniLM-L6-v2") else { return };
     let encoder = Encoder::load_with(&path, Precision::Int8).unwrap();
     let reference = Reference::open(&golden("all-MiniLM-L6-v2.reference.safetensors"));
-    check_cosine(&encoder, &reference, 0.98);
+    check_cosine(&encoder, &reference, 0.995);
 }
 
 #[test]

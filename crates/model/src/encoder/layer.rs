@@ -100,11 +100,12 @@ impl Layer {
         config: &EncoderConfig,
         scratch: &mut Scratch,
         lengths: &[usize],
+        precision: Precision,
     ) {
         let Scratch { x, queries, keys, values, gathered, update, inner } = scratch;
-        self.query.apply(pool, queries, x, Epilogue::None);
-        self.key.apply(pool, keys, x, Epilogue::None);
-        self.value.apply(pool, values, x, Epilogue::None);
+        self.query.apply(pool, queries, x, Epilogue::None, precision);
+        self.key.apply(pool, keys, x, Epilogue::None, precision);
+        self.value.apply(pool, values, x, Epilogue::None, precision);
         let mut start = 0;
         for &length in lengths {
             let span = start..start + length * config.hidden;
@@ -122,11 +123,11 @@ impl Layer {
             attention::attend(pool, &mut gathered[span.clone()], q, k, v, &shape);
             start = span.end;
         }
-        self.output.apply(pool, x, gathered, Epilogue::Add);
+        self.output.apply(pool, x, gathered, Epilogue::Add, precision);
         let Norm { gain, bias } = &self.attention_norm;
         layer_norm(pool, update, x, gain, bias, config.norm_eps);
-        self.up.apply(pool, inner, update, Epilogue::Gelu);
-        self.down.apply(pool, update, inner, Epilogue::Add);
+        self.up.apply(pool, inner, update, Epilogue::Gelu, precision);
+        self.down.apply(pool, update, inner, Epilogue::Add, precision);
         let Norm { gain, bias } = &self.output_norm;
         layer_norm(pool, x, update, gain, bias, config.norm_eps);
     }

@@ -35,13 +35,17 @@ use layer::{Layer, Norm, Scratch};
 /// the processor's cache, few enough that their activations stay there too.
 const GROUP_TOKENS: usize = 256;
 
+/// Texts of up to so many tokens are always computed exactly: few tokens do not average the rounding of eight bits
+/// away (one word of MiniLM: cosine 0.983, sentences: 0.996 and more), and they cost little.
+const SHORT_TOKENS: usize = 8;
+
 /// How the encoder's matrix products are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
     /// In f32 from the weights as they are stored.
     Exact,
-    /// In eight-bit integers from weights rounded when they are loaded: several times faster. The vectors differ
-    /// a little, less than between similar texts.
+    /// In eight-bit integers from weights rounded when they are loaded: about twice as fast, at cosine 0.995 and
+    /// more to the exact vectors. Texts of up to eight tokens stay exact.
     Int8,
 }
 
@@ -49,6 +53,7 @@ pub enum Precision {
 #[derive(Debug)]
 pub struct Encoder {
     config: EncoderConfig,
+    precision: Precision,
     words: StoredMatrix,
     /// `[max_positions, hidden]`, with the vector of token type 0 added already.
     positions: Vec<f32>,
@@ -128,6 +133,7 @@ impl Encoder {
             layers,
             dense,
             spare: Mutex::default(),
+            precision,
             config,
         })
     }
@@ -157,13 +163,24 @@ impl Encoder {
                 return Err(Error::Token { token, vocab });
             }
         }
-        let groups = group(sequences);
+        // Exact texts first, then the others, each group of one kind; results go back to where they belong.
+        let is_exact =
+            |text: &[u32]| self.precision == Precision::Exact || text.len() <= SHORT_TOKENS;
+        let mut order: Vec<usize> = (0..sequences.len()).collect();
+        order.sort_by_key(|&idx| !is_exact(&sequences[idx]));
+        let texts: Vec<&[u32]> = order.iter().map(|&idx| sequences[idx].as_slice()).collect();
+        let (exact, others) = texts.split_at(texts.partition_point(|text| is_exact(text)));
+        let groups: Vec<(Precision, &[&[u32]])> = group(exact)
+            .into_iter()
+            .map(|group| (Precision::Exact, group))
+            .chain(group(others).into_iter().map(|group| (self.precision, group)))
+            .collect();
         let results: Vec<OnceLock<Vec<Vec<f32>>>> =
             groups.iter().map(|_| OnceLock::new()).collect();
         let run = |group_idx: usize| {
-            let vectors = self.embed_group(pool, groups[group_idx]);
+            let (precision, texts) = groups[group_idx];
             // Each index is run once, so the cell is empty.
-            results[group_idx].get_or_init(|| vectors);
+            results[group_idx].get_or_init(|| self.embed_group(pool, texts, precision));
         };
         // Inside a task of the pool the operations run on the task's own thread.
         if groups.len() >= pool.n_threads() {
@@ -171,18 +188,28 @@ impl Encoder {
         } else {
             (0..groups.len()).for_each(run);
         }
-        Ok(results.into_iter().filter_map(OnceLock::into_inner).flatten().collect())
+        let mut vectors = vec![Vec::new(); sequences.len()];
+        let in_order = results.into_iter().filter_map(OnceLock::into_inner).flatten();
+        for (idx, vector) in order.into_iter().zip(in_order) {
+            vectors[idx] = vector;
+        }
+        Ok(vectors)
     }
 
-    fn embed_group(&self, pool: &Pool, sequences: &[Vec<u32>]) -> Vec<Vec<f32>> {
+    fn embed_group(
+        &self,
+        pool: &Pool,
+        sequences: &[&[u32]],
+        precision: Precision,
+    ) -> Vec<Vec<f32>> {
         let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut scratch = spare.unwrap_or_default();
-        let n_tokens = sequences.iter().map(Vec::len).sum();
+        let n_tokens = sequences.iter().map(|text| text.len()).sum();
         scratch.resize(&self.config, n_tokens);
         self.look_up(pool, &mut scratch, sequences);
-        let lengths: Vec<usize> = sequences.iter().map(Vec::len).collect();
+        let lengths: Vec<usize> = sequences.iter().map(|text| text.len()).collect();
         for layer in &self.layers {
-            layer.run(pool, &self.config, &mut scratch, &lengths);
+            layer.run(pool, &self.config, &mut scratch, &lengths, precision);
         }
         let mut vectors = Vec::with_capacity(sequences.len());
         let mut start = 0;
@@ -196,7 +223,7 @@ impl Encoder {
     }
 
     /// The first norm over word, position and type vectors.
-    fn look_up(&self, pool: &Pool, scratch: &mut Scratch, sequences: &[Vec<u32>]) {
+    fn look_up(&self, pool: &Pool, scratch: &mut Scratch, sequences: &[&[u32]]) {
         let hidden = self.config.hidden;
         let words = self.words.view();
         let mut rows = scratch.update.chunks_exact_mut(hidden);
@@ -242,7 +269,7 @@ impl Encoder {
 }
 
 /// Cuts the texts, in order, into runs of at most [`GROUP_TOKENS`] tokens (or of one longer text).
-fn group(sequences: &[Vec<u32>]) -> Vec<&[Vec<u32>]> {
+fn group<'a, 'b>(sequences: &'a [&'b [u32]]) -> Vec<&'a [&'b [u32]]> {
     let mut groups = Vec::new();
     let mut start = 0;
     let mut n_tokens = 0;

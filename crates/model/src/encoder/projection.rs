@@ -14,10 +14,10 @@ use crate::weights::linear::Linear;
 /// Most inputs of an eight-bit product: beyond that its 32-bit sums could overflow.
 const MAX_INT8_INPUTS: usize = 1 << 16;
 
-/// x·Wᵀ + b with f32 or eight-bit arithmetic.
-pub(super) enum Projection {
-    Exact(Linear),
-    Int8 { weights: PackedWeights, bias: Vec<f32> },
+/// x·Wᵀ + b with f32 arithmetic and, if it was loaded for it, with eight-bit arithmetic.
+pub(super) struct Projection {
+    exact: Linear,
+    int8: Option<PackedWeights>,
 }
 
 impl Projection {
@@ -29,33 +29,41 @@ impl Projection {
         cols: usize,
         precision: Precision,
     ) -> Result<Self, Error> {
-        let linear = Linear::load(weights, name, rows, cols, true)?;
+        let exact = Linear::load(weights, name, rows, cols, true)?;
         if precision == Precision::Exact || cols > MAX_INT8_INPUTS {
-            return Ok(Self::Exact(linear));
+            return Ok(Self { exact, int8: None });
         }
-        let view = linear.matrix.view();
+        let view = exact.matrix.view();
         let mut values = vec![0.0; rows * cols];
         for (row_idx, row) in values.chunks_exact_mut(cols).enumerate() {
             view.dequantize_row(row, row_idx);
         }
-        let weights = PackedWeights::from_f32(rows, cols, &values);
-        Ok(Self::Int8 { weights, bias: linear.bias.unwrap_or_default() })
+        let int8 = Some(PackedWeights::from_f32(rows, cols, &values));
+        Ok(Self { exact, int8 })
     }
 
-    /// y `[n, rows]` = epilogue(x `[n, cols]` · Wᵀ + b); with [`Epilogue::Add`] it is added to y.
-    pub(super) fn apply(&self, pool: &Pool, y: &mut [f32], x: &[f32], epilogue: Epilogue) {
-        match (self, epilogue) {
-            (Self::Int8 { weights, bias }, _) => {
-                int8::matmul(pool, y, x, weights, Some(bias), epilogue);
-            }
-            (Self::Exact(linear), Epilogue::None) => linear.apply(pool, y, x),
-            (Self::Exact(linear), Epilogue::Gelu) => {
-                linear.apply(pool, y, x);
+    /// y `[n, rows]` = epilogue(x `[n, cols]` · Wᵀ + b); with [`Epilogue::Add`] it is added to y. Exact where no
+    /// eight-bit weights were loaded.
+    pub(super) fn apply(
+        &self,
+        pool: &Pool,
+        y: &mut [f32],
+        x: &[f32],
+        epilogue: Epilogue,
+        precision: Precision,
+    ) {
+        if let (Some(weights), Precision::Int8) = (&self.int8, precision) {
+            return int8::matmul(pool, y, x, weights, self.exact.bias.as_deref(), epilogue);
+        }
+        match epilogue {
+            Epilogue::None => self.exact.apply(pool, y, x),
+            Epilogue::Gelu => {
+                self.exact.apply(pool, y, x);
                 activation::gelu_erf(pool, y);
             }
-            (Self::Exact(linear), Epilogue::Add) => {
+            Epilogue::Add => {
                 let mut update = vec![0.0; y.len()];
-                linear.apply(pool, &mut update, x);
+                self.exact.apply(pool, &mut update, x);
                 activation::add(pool, y, &update);
             }
         }
@@ -64,11 +72,7 @@ impl Projection {
 
 impl std::fmt::Debug for Projection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Exact(linear) => linear.fmt(f),
-            Self::Int8 { weights, .. } => {
-                write!(f, "Int8 [{}, {}]", weights.rows(), weights.cols())
-            }
-        }
+        let precision = if self.int8.is_some() { Precision::Int8 } else { Precision::Exact };
+        write!(f, "{precision:?} {:?}", self.exact)
     }
 }
