@@ -141,6 +141,9 @@ impl Info {
     }
 
     fn describe_decoder(&mut self, config: &DecoderConfig) {
+        let parameters = model::cost::parameters(config);
+        self.parameters_total = parameters.total;
+        self.parameters_active = parameters.active;
         self.context_len = config.context_len;
         self.shape = BTreeMap::from([
             ("layers", config.n_layers()),
@@ -154,10 +157,6 @@ impl Info {
         if let Some(experts) = config.experts {
             self.shape.insert("experts", experts.n_experts);
             self.shape.insert("active_experts", experts.n_active);
-            // Three matrices per expert; a token passes through the active ones only.
-            let expert = 3 * config.hidden as u64 * experts.width as u64;
-            let idle = config.n_layers() as u64 * (experts.n_experts - experts.n_active) as u64;
-            self.parameters_active = self.parameters_total.saturating_sub(idle * expert);
         }
     }
 
@@ -214,7 +213,10 @@ fn stored_tensors(directory: &Path) -> Result<Stored, Error> {
             *stored.types.entry(kind.to_string()).or_insert(0) += 1;
             let sizes = tensor["shape"].as_array().into_iter().flatten();
             let elements = sizes.filter_map(Value::as_u64).fold(1u64, u64::saturating_mul);
-            stored.elements = stored.elements.saturating_add(elements);
+            // Tables of whole numbers (position ids) are not learned.
+            if kind.contains('F') {
+                stored.elements = stored.elements.saturating_add(elements);
+            }
             let offset = |idx: usize| tensor["data_offsets"][idx].as_u64().unwrap_or(0);
             stored.bytes = stored.bytes.saturating_add(offset(1).saturating_sub(offset(0)));
         }

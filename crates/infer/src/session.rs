@@ -12,8 +12,8 @@ use corpus::tokenizer::DecodeStream;
 use model::decoder::{KvCache, Rows};
 use std::time::Instant;
 
-/// Tokens of a prompt between two looks at [`Cancel`].
-const CHUNK_TOKENS: usize = 256;
+/// Tokens of a prompt between two looks at [`Cancel`]: fractions of a second for models that fit a laptop.
+const CHUNK_TOKENS: usize = 128;
 /// Positions whose logits are held at once while a continuation is scored.
 const SCORE_ROWS: usize = 32;
 
