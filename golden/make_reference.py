@@ -3,7 +3,7 @@
     python golden/make_reference.py tiny              # tiny random models with their outputs
     python golden/make_reference.py real MODELS_DIR   # outputs of real models, laid out as the tests expect
 
-Needs torch, transformers 5, safetensors, tokenizers, numpy and gguf. Everything runs in f32 with the plain
+Needs torch, transformers 5, accelerate, safetensors, tokenizers, numpy and gguf. Everything runs in f32 with the plain
 ("eager") attention. Results depend on the versions in the last digits only; the tests' tolerances are wider.
 
 Weights are drawn wider than transformers' initialisation: with that one, a tiny model's logits are so flat that
