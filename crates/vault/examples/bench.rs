@@ -50,7 +50,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     let begun = Instant::now();
     let again = vault.sync(None, &AtomicBool::new(false), &mut |_| {})?;
-    println!("second sync: {} files read, {:.2} s", again.files_read, begun.elapsed().as_secs_f64());
+    println!(
+        "second sync: {} files read, {:.2} s",
+        again.files_read,
+        begun.elapsed().as_secs_f64()
+    );
     queries(&vault)
 }
 
@@ -144,7 +148,8 @@ struct Draw(u64);
 
 impl Draw {
     fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % n.max(1)
     }
 

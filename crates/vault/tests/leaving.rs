@@ -39,9 +39,11 @@ fn forgetting_one_source_leaves_the_other_whole() {
     std::fs::write(other.join("s.md"), "# Secret\n\nthe ferry of zqxjvwqzkpjxqvb").unwrap();
     let id = life.vault.add(&other).unwrap();
     life.sync();
-    assert_eq!(life.search("ferry").hits.len(), 2);
+    let before = life.titles("ferry");
+    assert!(before.contains(&"Secret".to_owned()));
     life.vault.forget(id).unwrap();
-    assert_eq!(life.titles("ferry"), ["Lisbon trip"]);
+    let after: Vec<String> = before.into_iter().filter(|title| title != "Secret").collect();
+    assert_eq!(life.titles("ferry"), after);
     assert!(life.titles("zqxjvwqzkpjxqvb").is_empty());
     for entry in std::fs::read_dir(life.vault.dir()).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();

@@ -204,6 +204,16 @@ impl Bits {
         self.words.get(chunk as usize / 64).is_some_and(|word| word >> (chunk % 64) & 1 == 1)
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    pub(crate) fn ones(&self) -> impl Iterator<Item = u32> {
+        (0u32..).zip(&self.words).flat_map(|(idx, &word)| {
+            (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| idx * 64 + bit)
+        })
+    }
+
     pub(crate) fn and(&mut self, other: &Bits) {
         for (idx, word) in self.words.iter_mut().enumerate() {
             *word &= other.words.get(idx).copied().unwrap_or(0);
@@ -217,10 +227,13 @@ impl Bits {
     }
 }
 
+/// (last segment made, chunks gone)
+type Version = (i64, i64);
+
 /// Remembers the state between queries; a changed index is loaded anew.
 #[derive(Default)]
 pub(crate) struct StateCache {
-    known: std::sync::Mutex<Option<((i64, i64), Arc<State>)>>,
+    known: std::sync::Mutex<Option<(Version, Arc<State>)>>,
 }
 
 impl StateCache {

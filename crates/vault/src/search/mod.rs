@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::time::Instant;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 pub use self::parse::Chip;
@@ -29,7 +29,7 @@ use crate::index::read::{Bits, FieldWeights, State};
 use crate::item::Kind;
 use crate::store::Vault;
 use crate::store::source::SourceId;
-use crate::store::write::{kind_of, load_text};
+use crate::store::write::{kind_of, load_passage, load_text};
 use crate::text::header::date_for_people;
 use crate::text::words::{self, Stems};
 
@@ -245,29 +245,51 @@ impl Vault {
         parsed: &Parsed,
         filter: Option<&Bits>,
     ) -> Result<Vec<Hit>> {
-        let mut newest = db.prepare_cached(
-            "SELECT c.id FROM item i JOIN chunk c ON c.id = (SELECT min(id) FROM chunk WHERE item = i.id)
-             WHERE i.kind IN (SELECT value FROM json_each(?1)) ORDER BY i.start DESC NULLS LAST, i.id DESC",
-        )?;
-        let kinds: Vec<u8> = match parsed.kinds.as_slice() {
-            [] => (0..5).collect(),
-            some => some.iter().map(|kind| *kind as u8).collect(),
-        };
-        let mut rows = newest.query([format!("{kinds:?}")])?;
-        let mut ranked = Vec::new();
         // More than wanted, because dates are checked exactly only when hits are made.
         let wanted = parsed.limit * 4;
-        while let Some(row) = rows.next()?
-            && ranked.len() < wanted
-        {
-            let chunk: u32 = row.get(0)?;
-            let alive = state.lengths.get(chunk as usize).is_some_and(|length| *length > 0);
-            if alive && filter.is_none_or(|bits| bits.has(chunk)) {
-                ranked.push(Candidate { chunk, score: 0.0, lexical: 0.0, dense: None });
+        let alive =
+            |chunk: u32| state.lengths.get(chunk as usize).is_some_and(|length| *length > 0);
+        let chunks = match filter {
+            // Few pass: look at those. Many pass: the newest items soon show enough of them.
+            Some(bits) if bits.count() < 20_000 => {
+                let passing: Vec<u32> = bits.ones().filter(|chunk| alive(*chunk)).collect();
+                newest_of(db, &passing, wanted)?
             }
-        }
+            _ => newest_passing(db, wanted, &|chunk| {
+                alive(chunk) && filter.is_none_or(|bits| bits.has(chunk))
+            })?,
+        };
+        let candidate = |chunk| Candidate { chunk, score: 0.0, lexical: 0.0, dense: None };
+        let ranked: Vec<Candidate> = chunks.into_iter().map(candidate).collect();
         hits(db, parsed, &ranked, &mut Stems::default())
     }
+}
+
+/// The first chunks of the newest items among those of some chunks.
+fn newest_of(db: &Connection, chunks: &[u32], n: usize) -> Result<Vec<u32>> {
+    let mut newest = db.prepare_cached(
+        "SELECT min(c.id) FROM json_each(?1) one JOIN chunk c ON c.id = one.value
+         JOIN item i ON i.id = c.item GROUP BY i.id ORDER BY i.start DESC NULLS LAST, i.id DESC LIMIT ?2",
+    )?;
+    let rows = newest.query_map(params![format!("{chunks:?}"), n], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Walks from the newest item back until enough first chunks pass.
+fn newest_passing(db: &Connection, n: usize, passes: &dyn Fn(u32) -> bool) -> Result<Vec<u32>> {
+    let mut newest = db.prepare_cached(
+        "SELECT (SELECT min(id) FROM chunk WHERE item = i.id) FROM item i
+         ORDER BY i.start DESC NULLS LAST, i.id DESC",
+    )?;
+    let mut rows = newest.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()?
+        && found.len() < n
+    {
+        let chunk: Option<u32> = row.get(0)?;
+        found.extend(chunk.filter(|chunk| passes(*chunk)));
+    }
+    Ok(found)
 }
 
 fn ms(begun: Instant) -> f64 {
@@ -335,38 +357,45 @@ fn hits(
     let mut found: Vec<Hit> = Vec::new();
     let mut by_item: HashMap<i64, usize> = HashMap::new();
     let mut by_content: HashMap<(String, String), usize> = HashMap::new();
-    let mut texts: HashMap<i64, String> = HashMap::new();
     for candidate in ranked {
-        let Some((mut hit, content)) = load(db, candidate)? else { continue };
-        if let Some(&at) = by_item.get(&hit.id) {
-            let more = (hit.chunk, hit.first, hit.last, candidate.score);
-            if found[at].id == hit.id {
-                found[at].more.push(more);
-            }
+        let Some((item, first, last)) = place(db, candidate.chunk)? else { continue };
+        if let Some(&at) = by_item.get(&item) {
+            found[at].more.push((i64::from(candidate.chunk), first, last, candidate.score));
             continue;
         }
+        if found.len() >= parsed.limit || !filter::holds(db, parsed, item)? {
+            continue;
+        }
+        let Some((mut hit, content)) = load(db, candidate)? else { continue };
         if let Some(&at) = by_content.get(&content) {
             if !found[at].copies.contains(&hit.id) {
                 found[at].copies.push(hit.id);
             }
             continue;
         }
-        if found.len() >= parsed.limit || !filter::holds(db, parsed, hit.id)? {
-            continue;
-        }
-        let text = load_text(db, hit.id)?;
-        if !parsed.phrases.iter().all(|phrase| snippet::says(&text, phrase)) {
-            continue;
+        if !parsed.phrases.is_empty() {
+            let text = load_text(db, hit.id)?;
+            if !parsed.phrases.iter().all(|phrase| snippet::says(&text, phrase)) {
+                continue;
+            }
         }
         let at = found.len();
         by_item.insert(hit.id, at);
         by_content.insert(content, at);
-        let passage = text.get(hit.first..hit.last).unwrap_or_default();
-        (hit.snippet, hit.matches) = snippet::of(passage, parsed, stems);
-        texts.insert(hit.id, text);
+        let passage = load_passage(db, hit.id, hit.first, hit.last)?;
+        (hit.snippet, hit.matches) = snippet::of(&passage, parsed, stems);
         found.push(hit);
     }
     Ok(found)
+}
+
+/// The item of a chunk and the bytes of its text that the chunk is; `None` when it has just gone.
+fn place(db: &Connection, chunk: u32) -> Result<Option<(i64, usize, usize)>> {
+    let place = db
+        .prepare_cached("SELECT item, first, last FROM chunk WHERE id = ?1")?
+        .query_row([chunk], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    Ok(place)
 }
 
 /// The hit of a candidate without its snippet, and what makes two items copies of each other.

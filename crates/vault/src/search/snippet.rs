@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Parsed;
 use crate::text::chunks::floor_boundary;
-use crate::text::words::{self, LANGUAGES, Stems, Token};
+use crate::text::words::{self, LANGUAGES, Language, Stems, Token};
 
 const MAX_BYTES: usize = 240;
 
@@ -17,8 +17,10 @@ pub(super) fn of(passage: &str, parsed: &Parsed, stems: &mut Stems) -> (String, 
     for token in words::tokens(passage) {
         let is_typed = typed.is_some_and(|typed| token.term.starts_with(typed.as_str()));
         let matched = wanted.iter().zip(&wanted_stems).position(|(word, known)| {
-            **word == token.term
-                || LANGUAGES.iter().any(|&l| known.iter().any(|s| s == stems.stem(&token.term, l)))
+            // A word and its stem begin alike; asking that first spares nearly all the stemming.
+            let alike = || token.term.bytes().take(2).eq(word.bytes().take(2));
+            let same_stem = |l: &Language| known.iter().any(|s| s == stems.stem(&token.term, *l));
+            **word == token.term || (alike() && LANGUAGES.iter().any(same_stem))
         });
         match matched {
             Some(idx) => hits.push((token, idx)),
@@ -116,7 +118,7 @@ mod tests {
     fn inflected_words_are_marked_too() {
         let (_, matches) =
             of("Alle Rechnungen sind da", &parsed(&["rechnung"]), &mut Stems::default());
-        assert_eq!(matches, [5..15]);
+        assert_eq!((matches.len(), &matches[0]), (1, &(5..15)));
     }
 
     #[test]

@@ -30,9 +30,10 @@ pub struct Vault {
 struct Inner {
     dir: PathBuf,
     database: PathBuf,
-    writer: Mutex<Connection>,
-    /// Idle readers; one is taken for each question and put back after.
+    /// Idle readers; one is taken for each question and put back after. Before `writer`, so that they close first:
+    /// the last connection to close moves the log into the database, which a reader may not.
     readers: Mutex<Vec<Connection>>,
+    writer: Mutex<Connection>,
     vectors: crate::search::vectors::Cache,
     index: crate::index::read::StateCache,
 }

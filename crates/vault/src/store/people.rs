@@ -130,10 +130,12 @@ pub(crate) fn tie_card(
 }
 
 fn card_addresses(item: &Item) -> Vec<String> {
-    let from_fields =
-        item.card.iter().flat_map(|card| &card.fields).filter_map(|(label, value)| {
-            (label.starts_with("email") && value.contains('@')).then(|| value.trim().to_lowercase())
-        });
+    let from_fields = item
+        .card
+        .iter()
+        .flat_map(|card| &card.fields)
+        .filter(|(label, value)| label.starts_with("email") && value.contains('@'))
+        .map(|(_, value)| value.trim().to_lowercase());
     let subject = |person: &PersonRef| person.address.clone();
     let mut addresses: Vec<String> = item.people.iter().filter_map(subject).collect();
     addresses.extend(from_fields);

@@ -150,7 +150,8 @@ impl Count {
 
 /// Maildir's own folders and the machine-made names of message files say nothing about a message.
 fn says_something(part: &str, kind: Kind) -> bool {
-    !matches!(part, "cur" | "new" | "tmp") && !(kind == Kind::Mail && part.contains([':', ',']))
+    let machine_made = kind == Kind::Mail && part.contains([':', ',']);
+    !(machine_made || matches!(part, "cur" | "new" | "tmp"))
 }
 
 /// An address or id without its punctuation: `anna.m@x.org` → `annamxorg`.

@@ -49,6 +49,7 @@ CREATE TABLE item(
 CREATE INDEX item_file ON item(file, part);
 CREATE INDEX item_identity ON item(identity);
 CREATE INDEX item_kind_start ON item(kind, start);
+CREATE INDEX item_start ON item(start);
 CREATE INDEX item_parent ON item(parent) WHERE parent IS NOT NULL;
 CREATE INDEX item_thread ON item(thread) WHERE thread IS NOT NULL;
 

@@ -5,6 +5,7 @@
 //! everything in it searchable. A file stops being pending in the transaction that stores its last item, never
 //! before: whatever kills the process, the next sync reads again exactly the files that were under way.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Read;
@@ -346,7 +347,7 @@ impl Run<'_, '_> {
                 writer.identifiers.forget_all();
                 return stored;
             }
-            tally.into_report(self.report);
+            tally.report(self.report);
             self.done += tally.files;
             self.tell(Phase::Text);
         }
@@ -511,7 +512,7 @@ impl Tally {
         self.failures.extend(other.failures);
     }
 
-    fn into_report(&mut self, report: &mut SyncReport) {
+    fn report(&mut self, report: &mut SyncReport) {
         report.files_read += self.files;
         report.bytes += self.bytes;
         report.items_removed += self.removed;
@@ -535,11 +536,10 @@ fn take(
 ) -> rusqlite::Result<Tally> {
     let mut tally = Tally::default();
     let mut begin = |number: usize| -> rusqlite::Result<()> {
-        if !open.contains_key(&number) {
+        if let Entry::Vacant(slot) = open.entry(number) {
             let file = jobs[number].id;
             db.prepare_cached("DELETE FROM failure WHERE file = ?1")?.execute([file])?;
-            let failures = Vec::new();
-            open.insert(number, Open { file: OpenFile::new(file, source), failures });
+            slot.insert(Open { file: OpenFile::new(file, source), failures: Vec::new() });
         }
         Ok(())
     };

@@ -102,7 +102,7 @@ impl Writer {
             self.write_people(db, open.source, item, id)?;
         }
         if !chunks_stay {
-            self.write_text(db, prepared, id)?;
+            self.write_text(db, prepared, id, put == Put::New)?;
         }
         Ok(put)
     }
@@ -112,6 +112,7 @@ impl Writer {
         db: &Connection,
         prepared: &Prepared,
         id: i64,
+        is_new: bool,
     ) -> rusqlite::Result<()> {
         let item = &prepared.item;
         let mut block =
@@ -138,7 +139,8 @@ impl Writer {
                 self.batch.add_context(chunk_id, before.iter().map(String::as_str));
             }
         }
-        if !joined.children.is_empty() {
+        // Answers that came before this message; on a change they have its opening already.
+        if is_new && !joined.children.is_empty() {
             let opening = opening(db, id)?;
             for child in joined.children {
                 self.add_context(db, child, &opening)?;
@@ -385,7 +387,7 @@ fn facets(db: &Connection, id: i64) -> rusqlite::Result<Vec<String>> {
         // A repeating event happens on days that only expansion knows.
         _ if repeats => facets.push("#repeats".to_owned()),
         Some(start) => {
-            facets.extend(header::date_facets(start, end).iter().map(|facet| format!("#{facet}")))
+            facets.extend(header::date_facets(start, end).iter().map(|facet| format!("#{facet}")));
         }
         None => {}
     }
@@ -443,6 +445,32 @@ pub(crate) fn opening(db: &Connection, id: i64) -> rusqlite::Result<String> {
     let body = text.get(start..end).unwrap_or_default();
     let line = body.lines().map(str::trim).find(|line| line.len() > 12).unwrap_or(body);
     Ok(line.chars().take(MAX_CHARS).collect())
+}
+
+/// `text[first..last]` without unpacking the rest of a long document.
+pub(crate) fn load_passage(
+    db: &Connection,
+    id: i64,
+    first: usize,
+    last: usize,
+) -> rusqlite::Result<String> {
+    let mut blocks = db.prepare_cached(
+        "SELECT first, block FROM text WHERE item = ?1 AND first < ?3
+           AND first >= coalesce((SELECT max(first) FROM text WHERE item = ?1 AND first <= ?2), 0)
+         ORDER BY first",
+    )?;
+    let mut begin: Option<usize> = None;
+    let mut text = String::new();
+    let mut rows = blocks.query(params![id, first, last])?;
+    while let Some(row) = rows.next()? {
+        begin.get_or_insert(row.get(0)?);
+        text.push_str(&inflate(row.get_ref(1)?.as_blob()?).unwrap_or_default());
+    }
+    let begin = begin.unwrap_or(0);
+    Ok(text
+        .get(first.saturating_sub(begin)..last.saturating_sub(begin))
+        .unwrap_or_default()
+        .to_owned())
 }
 
 pub(crate) fn load_text(db: &Connection, id: i64) -> rusqlite::Result<String> {
