@@ -181,7 +181,9 @@ fn known_charsets(head: &str, remarks: &mut Vec<String>) -> Option<String> {
         let bare = label.split('*').next().unwrap_or_default();
         let plausible =
             !bare.is_empty() && bare.len() < 40 && bare.bytes().all(|b| b.is_ascii_graphic());
-        if !plausible || charset_decoder(bare.as_bytes()).is_some() {
+        // UTF-8 has no decoder of its own in the library: it is what text is taken for.
+        let utf8 = bare.eq_ignore_ascii_case("utf-8") || bare.eq_ignore_ascii_case("utf8");
+        if !plausible || utf8 || charset_decoder(bare.as_bytes()).is_some() {
             continue;
         }
         if let Some((bytes, _)) = encoded_word(&rest[label.len() + 1..]) {
