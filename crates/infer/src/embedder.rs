@@ -4,7 +4,7 @@ use crate::vocabulary;
 use crate::{Error, inspect, revision};
 use corpus::tokenizer::{Special, Tokenizer};
 use kernels::pool::Pool;
-use model::encoder::Encoder;
+use model::encoder::{Encoder, Precision};
 use model::packed_encoder::is_packed;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -37,12 +37,18 @@ struct Prefixes {
 }
 
 impl Embedder {
-    /// Loads a sentence-transformers directory, a GGUF file of architecture `bert`, or a packed encoder.
+    /// Loads a sentence-transformers directory, a GGUF file of architecture `bert`, or a packed encoder, for
+    /// exact products.
     pub fn load(path: &Path, n_threads: usize) -> Result<Self, Error> {
+        Self::load_with(path, n_threads, Precision::Exact)
+    }
+
+    /// The same with a choice between exact and fast products.
+    pub fn load_with(path: &Path, n_threads: usize, precision: Precision) -> Result<Self, Error> {
         let packed = path.is_file() && is_packed(&inspect::first_bytes(path)?);
         let id = if packed { "multilingual-e5-small".to_string() } else { inspect::name_of(path) };
         Ok(Self {
-            encoder: Encoder::load(path)?,
+            encoder: Encoder::load_with(path, precision)?,
             tokenizer: vocabulary::tokenizer(path)?,
             prefixes: Prefixes::of(&id),
             pool: Pool::new(n_threads),

@@ -230,7 +230,7 @@ fn style(decoder: &Value) -> (PieceStyle, bool) {
 fn take_over_first_space(inner: &mut tokenizers::Tokenizer) -> Result<bool, Error> {
     fn rewrite(value: &mut Value) -> bool {
         if let Some(parts) = value.get_mut("pretokenizers").and_then(Value::as_array_mut) {
-            return parts.iter_mut().fold(false, |found, part| rewrite(part) || found);
+            return parts.iter_mut().map(rewrite).filter(|found| *found).count() > 0;
         }
         let first = value.get("type").and_then(Value::as_str) == Some("Metaspace")
             && value.get("prepend_scheme").and_then(Value::as_str) == Some("first");

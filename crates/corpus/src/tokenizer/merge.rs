@@ -53,10 +53,12 @@ pub(super) fn symbols(units: impl Iterator<Item = (u32, u32, u32)>) -> Vec<Symbo
     symbols
 }
 
+/// A pair in the heap: rank and left symbol order it; right symbol, joined length and resulting id ride along.
+type Waiting = (u32, u32, u32, u32, u32);
+
 /// Merges in place. Afterwards the symbols with `len > 0`, in order, are the result.
 pub(super) fn merge(symbols: &mut [Symbol], join: impl Fn(&Symbol, &Symbol) -> Option<Join>) {
-    // (rank, left) orders the heap; right, joined length and id ride along.
-    let mut heap: BinaryHeap<Reverse<(u32, u32, u32, u32, u32)>> = BinaryHeap::new();
+    let mut heap: BinaryHeap<Reverse<Waiting>> = BinaryHeap::new();
     let consider = |heap: &mut BinaryHeap<_>, symbols: &[Symbol], left: u32, right: u32| {
         if left == NO_TOKEN || right == NO_TOKEN {
             return;

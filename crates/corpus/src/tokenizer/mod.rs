@@ -68,7 +68,7 @@ pub struct Tokenizer {
 
 #[derive(Debug)]
 enum Algorithm {
-    ByteBpe(ByteBpe),
+    ByteBpe(Box<ByteBpe>),
     SentencePiece(SentencePiece),
     Library(Box<Library>),
 }
@@ -113,9 +113,10 @@ impl Tokenizer {
         let pieces = Pieces::new(&v.tokens)
             .ok_or_else(|| Error::Vocabulary("the pieces exceed 4 GiB".to_string()))?;
         let (algorithm, style) = match &v.kind {
-            VocabularyKind::ByteBpe { pre } => {
-                (Algorithm::ByteBpe(ByteBpe::new(&pieces, &v.merges, pre)?), PieceStyle::Letters)
-            }
+            VocabularyKind::ByteBpe { pre } => (
+                Algorithm::ByteBpe(Box::new(ByteBpe::new(&pieces, &v.merges, pre)?)),
+                PieceStyle::Letters,
+            ),
             VocabularyKind::SentencePieceBpe => {
                 let model = SentencePiece::new(&pieces, &v.scores, &v.types, v.roles.unk)?;
                 (Algorithm::SentencePiece(model), PieceStyle::Spaces)

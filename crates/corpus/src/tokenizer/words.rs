@@ -105,7 +105,7 @@ impl WordRule {
 
     /// The words of `text`, in order and without gaps.
     pub(super) fn split(&self, text: &str) -> Vec<Range<usize>> {
-        let mut words = vec![0..text.len()];
+        let mut words: Vec<Range<usize>> = std::iter::once(0..text.len()).collect();
         let mut next = Vec::with_capacity(text.len() / 4 + 1);
         for stage in &self.stages {
             next.clear();
