@@ -106,7 +106,7 @@ impl Library {
 
 impl Described {
     pub(super) fn new(bytes: &[u8]) -> Result<Self, Error> {
-        let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(json)?;
+        let mut inner = read(bytes)?;
         inner.with_truncation(None).map_err(json)?;
         inner.with_padding(None);
         inner.set_encode_special_tokens(true);
@@ -140,6 +140,19 @@ impl Described {
         // A vocabulary without a token for the unknown fails here, not in the middle of somebody's text.
         library.inner.encode_fast("a\u{10fffd}", false).map_err(json)?;
         Ok(Self { library, tokens, types, wholes, roles, prefix, suffix, style, drops_first_space })
+    }
+}
+
+/// Reads the file. The library panics on some files that end early or hold a number where an object belongs,
+/// so the syntax is checked first, and what still panics becomes an error here.
+fn read(bytes: &[u8]) -> Result<tokenizers::Tokenizer, Error> {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes)
+        .map_err(|e| Error::Json(e.to_string()))?;
+    match std::panic::catch_unwind(|| tokenizers::Tokenizer::from_bytes(bytes)) {
+        Ok(read) => read.map_err(json),
+        Err(_) => {
+            Err(Error::Json("a part of it does not have the form that it should".to_string()))
+        }
     }
 }
 

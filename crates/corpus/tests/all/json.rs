@@ -52,6 +52,12 @@ fn damaged_files_are_errors() {
     for damaged in halves.chain(["", "{}", "[]", "null"]) {
         assert!(matches!(Tokenizer::from_json(damaged.as_bytes()), Err(Error::Json(_))));
     }
+    let odd = FILE.replace("\"type\": \"Unigram\"", "\"type\": 7");
+    assert!(matches!(Tokenizer::from_json(odd.as_bytes()), Err(Error::Json(_))));
+    // The library panics on this one; its message on stderr is expected here.
+    let mut value: serde_json::Value = serde_json::from_str(FILE).unwrap();
+    value["decoder"] = 7.into();
+    assert!(matches!(Tokenizer::from_json(value.to_string().as_bytes()), Err(Error::Json(_))));
     let far = FILE.replace("\"id\": 15", "\"id\": 4000000000");
     // The library numbers added tokens itself; whatever it does, no table of four billion is made.
     if let Ok(tokenizer) = Tokenizer::from_json(far.as_bytes()) {
