@@ -28,7 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         [folder] => PathBuf::from(folder),
         _ => return Err("usage: bench FOLDER | bench --synthetic N".into()),
     };
-    let vault = Vault::open(&scratch.path().join("vault"))?;
+    let home = std::env::var_os("BENCH_VAULT").map_or(scratch.path().join("vault"), PathBuf::from);
+    let vault = Vault::open(&home)?;
     vault.add(&folder)?;
     let begun = Instant::now();
     let report = vault.sync(None, &AtomicBool::new(false), &mut |_| {})?;

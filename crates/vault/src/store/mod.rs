@@ -122,6 +122,14 @@ impl Vault {
         lock(&self.inner.writer)
     }
 
+    /// Gives pages that merges left free back to the disk and empties the log. Readers in the middle of a question
+    /// keep some of the log; the next time takes it.
+    pub(crate) fn tidy(&self) -> Result<()> {
+        let db = self.writer();
+        db.execute_batch("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
+            .map_err(|error| Error::from_sqlite(&self.inner.database, error))
+    }
+
     /// A lock between processes, held while the returned file lives (also a killed process lets go of it).
     pub(crate) fn claim(&self, name: &str, doing: &'static str) -> Result<File> {
         let path = self.inner.dir.join(name);

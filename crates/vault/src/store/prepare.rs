@@ -166,7 +166,8 @@ fn each_word(text: &str, mut take: impl FnMut(&str, bool)) {
     let mut after_stop = true;
     let mut end = 0;
     words::each_token(text, |term, from, to| {
-        let between = &text[end..from];
+        // Pairs of characters overlap; between those lies nothing.
+        let between = text.get(end..from).unwrap_or_default();
         after_stop |= between.contains(['.', '!', '?', '\n', ':']) || end == 0;
         end = to;
         let capital = text[from..to].chars().next().is_some_and(char::is_uppercase);
@@ -227,6 +228,20 @@ mod tests {
         }
         assert_eq!(terms["invoic"].head(), 1);
         assert_eq!(terms["meier"].body(), 0);
+    }
+
+    #[test]
+    fn pairs_of_characters_after_a_word_do_not_upset_the_search_for_names() {
+        let prepared =
+            prepare(note("a.md", "A", "OTC/伊東様 OpenText社\n伊東様"), &mut Stems::default());
+        assert!(prepared.terms[0].terms.iter().any(|(term, _)| term == "伊東"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_can_be_prepared(text in "\\PC{0,400}") {
+            prepare(note("a.md", "A", &text), &mut Stems::default());
+        }
     }
 
     #[test]

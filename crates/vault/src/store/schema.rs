@@ -54,8 +54,9 @@ CREATE INDEX item_parent ON item(parent) WHERE parent IS NOT NULL;
 CREATE INDEX item_thread ON item(thread) WHERE thread IS NOT NULL;
 
 -- deflated blocks of the item's stored text; `first` is the byte the block begins at
-CREATE TABLE text(item INTEGER NOT NULL, first INTEGER NOT NULL, block BLOB NOT NULL,
-  PRIMARY KEY(item, first)) WITHOUT ROWID;
+-- (a rowid table: rows of a table without rowids spill into pages of their own beyond 1,002 bytes)
+CREATE TABLE text(id INTEGER PRIMARY KEY, item INTEGER NOT NULL, first INTEGER NOT NULL, block BLOB NOT NULL);
+CREATE INDEX text_item ON text(item, first);
 
 -- weight: 0 body, 1 quoted, 2 signature; embedded: the model whose vector it has (0 none)
 CREATE TABLE chunk(

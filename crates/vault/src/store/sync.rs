@@ -9,6 +9,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,6 +26,7 @@ use super::source::{Source, SourceId, now_s, sources};
 use super::write::{OpenFile, Put, Writer};
 use super::{Vault, lock, people};
 use crate::error::{Error, Result};
+use crate::item::Place;
 use crate::read::{self, Failure, Limits, walk};
 use crate::text::words::Stems;
 
@@ -112,6 +114,7 @@ impl Vault {
             };
             run.sync(&all)?;
         }
+        self.tidy()?;
         report.text_ms = begun.elapsed().as_secs_f64() * 1e3;
         Ok(report)
     }
@@ -444,22 +447,33 @@ fn read_job(
     let mut heard = true;
     let mut has_text = false;
     let mut whole: Option<String> = None;
-    read::file(base, &job.path, &Limits::default(), &mut |result| {
-        if !heard {
-            return;
-        }
-        let said = match result {
-            Ok(item) => {
-                has_text |= item.sections.iter().any(|section| !section.text.trim().is_empty());
-                if item.place.part.is_empty() {
-                    whole = Some(item.content_sha256.clone());
-                }
-                Said::Item(number, Box::new(prepare(item, stems)))
+    // A mistake of ours in one file is that file's failure; it must not end the sync of all others.
+    let read = catch_unwind(AssertUnwindSafe(|| {
+        read::file(base, &job.path, &Limits::default(), &mut |result| {
+            if !heard {
+                return;
             }
-            Err(failure) => Said::Failed(number, failure),
+            let said = match result {
+                Ok(item) => {
+                    has_text |= item.sections.iter().any(|section| !section.text.trim().is_empty());
+                    if item.place.part.is_empty() {
+                        whole = Some(item.content_sha256.clone());
+                    }
+                    Said::Item(number, Box::new(prepare(item, stems)))
+                }
+                Err(failure) => Said::Failed(number, failure),
+            };
+            heard = say.send(said).is_ok();
+        });
+    }));
+    if read.is_err() {
+        let failure = Failure {
+            place: Place { path: job.path.clone(), part: String::new() },
+            reason: "reading it made Polymath stumble; this is a mistake in Polymath".to_owned(),
+            hint: "please report it, if you can with the file".to_owned(),
         };
-        heard = say.send(said).is_ok();
-    });
+        heard = say.send(Said::Failed(number, failure)).is_ok();
+    }
     let sha256 = whole.and_then(|hex| from_hex(&hex)).or_else(|| hash_file(&real));
     heard && say.send(Said::Done { job: number, sha256, has_text }).is_ok()
 }
