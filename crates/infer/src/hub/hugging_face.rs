@@ -37,7 +37,7 @@ pub(super) fn fetch(
     let mut stopped = None;
     let watcher = Watcher { report, stopped: &mut stopped, done: 0, total: 0 };
     let pointer = api
-        .repo(repository.clone())
+        .repo(repository)
         .download_with_progress(path, watcher)
         .map_err(|error| Refusal::TryNext(reason(&error)))?;
     if let Some(refusal) = stopped {

@@ -1,0 +1,129 @@
+//! `polymath bench infer | embed | kernels`: speed on this machine.
+
+use std::time::{Duration, Instant};
+
+use infer::{Embedder, Engine, Purpose};
+use kernels::pool::Pool;
+use serde_json::json;
+
+use crate::args::{BenchCommand, Threads};
+use crate::commands::DEFAULT_MODEL;
+use crate::home::Home;
+use crate::output;
+
+/// Medians are over this many runs after one that does not count.
+const RUNS: usize = 5;
+/// Each kernel is repeated for about this long.
+const EFFORT: Duration = Duration::from_millis(300);
+
+pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
+    match command {
+        BenchCommand::Infer { model, prompt, generate, json, threads } => {
+            infer(model.as_deref(), *prompt, *generate, json.json, *threads)
+        }
+        BenchCommand::Embed { model, json, threads } => {
+            embed(model.as_deref(), json.json, *threads)
+        }
+        BenchCommand::Kernels { json, threads } => kernels(json.json, *threads),
+    }
+}
+
+fn infer(
+    model: Option<&str>,
+    prompt: usize,
+    generate: usize,
+    as_json: bool,
+    threads: Threads,
+) -> anyhow::Result<()> {
+    let path = Home::find()?.hub().resolve(model.unwrap_or(DEFAULT_MODEL))?;
+    let engine = Engine::load(&path, threads.count())?;
+    let measured = infer::bench::infer(&engine, prompt, generate, RUNS)?;
+    if as_json {
+        return output::json(&measured);
+    }
+    output::line(format!(
+        "{}, {} threads: prompt {:.1} tokens/s, generation {:.1} tokens/s, first token {:.0} ms, \
+         load {:.1} ms, {:.0} MB resident (medians of {} runs)",
+        engine.name(),
+        measured.threads,
+        measured.prefill_tokens_per_s,
+        measured.decode_tokens_per_s,
+        measured.first_token_ms,
+        measured.load_ms,
+        measured.rss_mb,
+        measured.runs,
+    ))
+}
+
+/// Texts of about 32, 64, 128 and 256 tokens, alone and by sixteen.
+fn embed(model: Option<&str>, as_json: bool, threads: Threads) -> anyhow::Result<()> {
+    let default = infer::hub::registry::DEFAULT_EMBED;
+    let path = Home::find()?.hub().resolve(model.unwrap_or(default))?;
+    let embedder = Embedder::load(&path, threads.count())?;
+    let mut sizes = serde_json::Map::new();
+    let mut rows = Vec::new();
+    for length in [32, 64, 128, 256] {
+        // One common word is one token in every vocabulary we run; two belong to the frame.
+        let text = "time ".repeat(length - 2);
+        for batch in [1, 16] {
+            let texts = vec![text.as_str(); batch];
+            let tokens = embedder.tokens(&text, Purpose::Document).len() * batch;
+            embedder.embed(&texts, Purpose::Document)?;
+            let begun = Instant::now();
+            let mut runs = 0;
+            while begun.elapsed() < Duration::from_secs(2) {
+                embedder.embed(&texts, Purpose::Document)?;
+                runs += 1;
+            }
+            let rate = (tokens * runs) as f64 / begun.elapsed().as_secs_f64();
+            rows.push(vec![length.to_string(), batch.to_string(), format!("{rate:.0}")]);
+            sizes.insert(format!("{length}x{batch}"), json!({ "tokens_per_s": rate.round() }));
+        }
+    }
+    if as_json {
+        return output::json(
+            &json!({ "model": embedder.id(), "threads": threads.count(), "sizes": sizes }),
+        );
+    }
+    output::piece(&output::table(&[">tokens", ">batch", ">tokens/s"], &rows))
+}
+
+fn kernels(as_json: bool, threads: Threads) -> anyhow::Result<()> {
+    let pool = Pool::new(threads.count());
+    let peaks = kernels::bench::peaks(&pool, EFFORT);
+    let measured = kernels::bench::run(&pool, &peaks, EFFORT, &mut |_| {})?;
+    if as_json {
+        let rows: Vec<serde_json::Value> = measured
+            .iter()
+            .map(|m| {
+                json!({ "name": m.name, "size": m.size, "value": m.value, "unit": m.unit, "share_of_peak": m.share_of_peak })
+            })
+            .collect();
+        return output::json(&json!({
+            "threads": threads.count(),
+            "peaks": { "f32_gflops": peaks.f32_gflops, "int8_gops": peaks.int8_gops, "read_gb_s": peaks.read_gb_s },
+            "kernels": rows,
+        }));
+    }
+    output::line(format!(
+        "this machine, {} threads: {:.0} GFLOP/s f32, {:.0} GOP/s int8, {:.1} GB/s read\n",
+        threads.count(),
+        peaks.f32_gflops,
+        peaks.int8_gops,
+        peaks.read_gb_s
+    ))?;
+    let rows: Vec<Vec<String>> = measured
+        .iter()
+        .map(|m| {
+            let share = m.share_of_peak.map(|share| format!("{:.0} %", share * 100.0));
+            vec![
+                m.name.clone(),
+                m.size.clone(),
+                format!("{:.1}", m.value),
+                m.unit.into(),
+                share.unwrap_or_default(),
+            ]
+        })
+        .collect();
+    output::piece(&output::table(&["kernel", "size", ">measured", "", ">of peak"], &rows))
+}
