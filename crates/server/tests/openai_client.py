@@ -21,7 +21,7 @@ models = client.models.list().data
 assert len(models) == 1, models
 MODEL = models[0].id
 assert client.models.retrieve(MODEL).id == MODEL
-ASK = [{"role": "user", "content": "Name the capital of France in one word."}]
+ASK = [{"role": "user", "content": "What is the capital of France?"}]
 
 # Whole and streamed answers at temperature 0 say the same, with the same counts.
 whole = client.chat.completions.create(model=MODEL, messages=ASK, temperature=0, max_tokens=24)

@@ -1,5 +1,6 @@
 //! One life: a vault, the assistant over it, and the clock its questions are understood by.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -94,13 +95,14 @@ impl OneLife {
     pub(super) fn read_sample(&self) {
         let Some(files) = &self.files else { return };
         *lock(&self.note) = "Reading the sample life…".into();
-        let read = self
-            .vault
-            .add(files)
-            .and_then(|id| self.vault.sync(Some(id), Cancel::default().flag(), &mut |_| {}));
-        *lock(&self.note) = match read {
-            Ok(_) => String::new(),
-            Err(error) => format!("The sample life could not be read: {error}"),
+        let read = || -> vault::error::Result<_> {
+            let id = self.vault.add(files)?;
+            self.vault.sync(Some(id), Cancel::default().flag(), &mut |_| {})
+        };
+        *lock(&self.note) = match catch_unwind(AssertUnwindSafe(read)) {
+            Ok(Ok(_)) => String::new(),
+            Ok(Err(error)) => format!("The sample life could not be read: {error}"),
+            Err(_) => "Reading the sample life broke off; the terminal says why.".into(),
         };
         self.recount();
     }

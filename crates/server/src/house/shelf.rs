@@ -192,7 +192,7 @@ impl Shelf {
     pub(super) fn embedder(&self) -> Option<Arc<Embedder>> {
         let name = self.chosen_embedding();
         let path = self.hub.resolve(&name).ok()?;
-        match self.speaker.embedder(&path) {
+        match self.speaker.embedder(&path, infer::Precision::Int8) {
             Ok(embedder) => Some(embedder),
             Err(failure) => {
                 self.fetches().insert(name, Fetch { bytes: None, failure });

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use corpus::chat::RenderOptions;
-use infer::{Embedder, Engine, GenerateOptions, Purpose, Session};
+use infer::{Embedder, Engine, GenerateOptions, Precision, Purpose, Session};
 
 use crate::openai::{Embedded, Fault, Finish, Generate, Generated, Prompt, Sampling};
 use crate::stream::Cancel;
@@ -13,7 +13,8 @@ pub(super) struct Speaker {
     n_threads: usize,
     /// The session of the last model asked, with the prompt it remembers.
     session: Mutex<Option<(PathBuf, Session)>>,
-    embedder: Mutex<Option<(PathBuf, Arc<Embedder>)>>,
+    /// Of the last path asked for: the fast one for the vaults, the exact one for `/v1`.
+    embedders: Mutex<Vec<(PathBuf, Precision, Arc<Embedder>)>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -22,25 +23,29 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Speaker {
     pub(super) fn new(n_threads: usize) -> Self {
-        Speaker { n_threads, session: Mutex::default(), embedder: Mutex::default() }
+        Speaker { n_threads, session: Mutex::default(), embedders: Mutex::default() }
     }
 
     /// The embedder at `path`. The error is a sentence.
-    pub(super) fn embedder(&self, path: &Path) -> Result<Arc<Embedder>, String> {
-        let mut kept = lock(&self.embedder);
-        if let Some((known, embedder)) = kept.as_ref()
-            && known == path
-        {
+    pub(super) fn embedder(
+        &self,
+        path: &Path,
+        precision: Precision,
+    ) -> Result<Arc<Embedder>, String> {
+        let mut kept = lock(&self.embedders);
+        kept.retain(|(known, ..)| known == path);
+        if let Some((.., embedder)) = kept.iter().find(|(_, of, _)| *of == precision) {
             return Ok(embedder.clone());
         }
-        let loaded = Embedder::load(path, self.n_threads).map_err(|error| error.to_string())?;
+        let loaded = Embedder::load_with(path, self.n_threads, precision)
+            .map_err(|error| error.to_string())?;
         let embedder = Arc::new(loaded);
-        *kept = Some((path.into(), embedder.clone()));
+        kept.push((path.into(), precision, embedder.clone()));
         Ok(embedder)
     }
 
     pub(super) fn embed(&self, path: &Path, texts: &[String]) -> Result<Embedded, Fault> {
-        let embedder = self.embedder(path).map_err(Fault::bad)?;
+        let embedder = self.embedder(path, Precision::Exact).map_err(Fault::bad)?;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let tokens = texts.iter().map(|text| embedder.tokens(text, Purpose::Document).len()).sum();
         let vectors = embedder

@@ -13,6 +13,7 @@ pub struct Browser {
     driver: Child,
     port: u16,
     session: String,
+    _said: BufReader<std::process::ChildStdout>,
     _profile: tempfile::TempDir,
 }
 
@@ -36,15 +37,20 @@ impl Browser {
                 return None;
             }
         };
-        let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = lines
+        // It first says the port it was told (0), then the one it found. The pipe stays open for what else it says.
+        let mut said = BufReader::new(driver.stdout.take().unwrap());
+        let port = said
+            .by_ref()
+            .lines()
             .map_while(Result::ok)
-            .find_map(|line| {
+            .filter_map(|line| {
                 line.split_once("on port ")?.1.trim_end_matches('.').trim().parse::<u16>().ok()
             })
+            .find(|port| *port != 0)
             .expect("chromedriver says on which port it listens");
         let profile = tempfile::tempdir().unwrap();
-        let mut browser = Browser { driver, port, session: String::new(), _profile: profile };
+        let mut browser =
+            Browser { driver, port, session: String::new(), _said: said, _profile: profile };
         let arguments = [
             "--headless".to_string(),
             "--no-sandbox".into(),
@@ -164,12 +170,28 @@ impl Browser {
             body.len()
         );
         stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
-        let mut raw = Vec::new();
-        stream.read_to_end(&mut raw).unwrap();
-        let reply = super::Reply::parse(&raw);
+        let reply = super::Reply::parse(&read_counted(stream));
         assert_eq!(reply.status, 200, "{method} {path}: {}", reply.text());
         reply.json()["value"].clone()
     }
+}
+
+/// A whole reply by its `content-length`: chromedriver does not hang up.
+fn read_counted(stream: TcpStream) -> Vec<u8> {
+    let mut reader = BufReader::new(stream);
+    let (mut raw, mut length) = (Vec::new(), 0);
+    while !raw.ends_with(b"\r\n\r\n") {
+        let start = raw.len();
+        assert_ne!(reader.read_until(b'\n', &mut raw).unwrap(), 0, "chromedriver hung up");
+        let line = String::from_utf8_lossy(&raw[start..]).to_lowercase();
+        if let Some(count) = line.strip_prefix("content-length:") {
+            length = count.trim().parse().unwrap();
+        }
+    }
+    let head = raw.len();
+    raw.resize(head + length, 0);
+    reader.read_exact(&mut raw[head..]).unwrap();
+    raw
 }
 
 impl Drop for Browser {

@@ -15,10 +15,13 @@ async function read(path, body) {
   update({ reading });
   const fresh = setInterval(() => refresh().catch(() => {}), 1000);
   try {
+    let done = false;
     await stream(path, body, (step) => {
-      if (step.stage !== "done" || step.items) reading.last = { ...reading.last, ...step };
+      if (step.stage === "done") done = true;
+      else reading.last = step;
       update({});
     }, abort.signal);
+    if (!done) throw new Error("The reading broke off. Read again: it goes on from there; the terminal says why.");
     announce(`Done: ${count(reading.last?.items)} items read.`);
   } catch (error) {
     reading.error = error.name === "AbortError" ? "Stopped. What was read stays; reading again goes on from there." : error.message;
