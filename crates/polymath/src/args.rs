@@ -38,8 +38,7 @@ pub enum Command {
     /// Converse in the terminal.
     Chat(Chat),
     /// Your data: add, sync, search, explain, forget, export.
-    #[command(subcommand)]
-    Vault(VaultCommand),
+    Vault(VaultArguments),
     /// Models: fetch, list, inspect.
     #[command(subcommand)]
     Model(ModelCommand),
@@ -86,7 +85,7 @@ pub struct Json {
 #[derive(Debug, Args)]
 pub struct VaultPath {
     /// Folder of the vault [default: `vault` in POLYMATH_HOME].
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR")]
     pub vault: Option<PathBuf>,
 }
 
@@ -130,14 +129,26 @@ pub struct Chat {
     pub threads: Threads,
 }
 
+/// `polymath vault [--vault DIR] [--json] COMMAND`; the flags may also stand after the command.
+#[derive(Debug, Args)]
+pub struct VaultArguments {
+    #[command(subcommand)]
+    pub command: VaultCommand,
+    #[command(flatten)]
+    pub options: VaultOptions,
+}
+
 #[derive(Debug, Args)]
 pub struct VaultOptions {
-    #[command(flatten)]
-    pub vault: VaultPath,
-    #[command(flatten)]
-    pub json: Json,
-    #[command(flatten)]
-    pub threads: Threads,
+    /// Folder of the vault [default: `vault` in POLYMATH_HOME].
+    #[arg(long, value_name = "DIR", global = true)]
+    pub vault: Option<PathBuf>,
+    /// Print one JSON document and nothing else on stdout.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Threads to compute with [default: all cores].
+    #[arg(long, value_name = "N", global = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
 }
 
 #[derive(Debug, Args)]
@@ -158,21 +169,14 @@ pub enum VaultCommand {
         sources: Vec<PathBuf>,
         #[command(flatten)]
         indexing: Indexing,
-        #[command(flatten)]
-        options: VaultOptions,
     },
     /// Read again what changed.
     Sync {
         #[command(flatten)]
         indexing: Indexing,
-        #[command(flatten)]
-        options: VaultOptions,
     },
     /// What is in the vault, what is missing, and why.
-    Status {
-        #[command(flatten)]
-        options: VaultOptions,
-    },
+    Status,
     /// Find passages. Understands from:anna, kind:mail, in:2026-06, "exact words".
     Search {
         #[arg(required = true, num_args = 1..)]
@@ -182,33 +186,15 @@ pub enum VaultCommand {
         /// Model whose vectors to search with; `none` searches words alone.
         #[arg(long, value_name = "MODEL")]
         embedder: Option<String>,
-        #[command(flatten)]
-        options: VaultOptions,
     },
     /// Show one item whole.
-    Show {
-        id: i64,
-        #[command(flatten)]
-        options: VaultOptions,
-    },
+    Show { id: i64 },
     /// Why a file is, or is not, found.
-    Why {
-        path: String,
-        #[command(flatten)]
-        options: VaultOptions,
-    },
+    Why { path: String },
     /// Remove a source and every trace of its text.
-    Forget {
-        source: PathBuf,
-        #[command(flatten)]
-        options: VaultOptions,
-    },
+    Forget { source: PathBuf },
     /// Give everything back as plain files with a manifest.
-    Export {
-        to: PathBuf,
-        #[command(flatten)]
-        options: VaultOptions,
-    },
+    Export { to: PathBuf },
 }
 
 #[derive(Debug, Subcommand)]
@@ -354,6 +340,9 @@ pub enum BenchCommand {
     Embed {
         #[arg(long, value_name = "MODEL")]
         model: Option<String>,
+        /// Compute as the reference does, not in eight-bit integers.
+        #[arg(long)]
+        exact: bool,
         #[command(flatten)]
         json: Json,
         #[command(flatten)]

@@ -5,7 +5,7 @@ use assistant::answer::{Answer, Event, Source, Step};
 use assistant::embedding::VaultEmbedder;
 use assistant::{Assistant, Options};
 use infer::Cancel;
-use jiff::Zoned;
+use jiff::ZonedDateTime;
 
 use crate::args::{Ask, ChatModel, Threads};
 use crate::commands::vault::open_at;
@@ -43,8 +43,8 @@ pub fn assistant(
 }
 
 /// The moment a question is asked at.
-pub fn now(given: Option<&str>) -> anyhow::Result<Zoned> {
-    let Some(text) = given else { return Ok(Zoned::now()) };
+pub fn now(given: Option<&str>) -> anyhow::Result<ZonedDateTime> {
+    let Some(text) = given else { return Ok(ZonedDateTime::now()) };
     let here = || {
         let moment: jiff::civil::DateTime = text.parse().ok()?;
         jiff::tz::TimeZone::system().to_zoned_datetime(moment).ok()

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use infer::{Embedder, Engine, Purpose};
+use infer::{Embedder, Engine, Precision, Purpose};
 use kernels::pool::Pool;
 use serde_json::json;
 
@@ -21,8 +21,9 @@ pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
         BenchCommand::Infer { model, prompt, generate, json, threads } => {
             infer(model.as_deref(), *prompt, *generate, json.json, *threads)
         }
-        BenchCommand::Embed { model, json, threads } => {
-            embed(model.as_deref(), json.json, *threads)
+        BenchCommand::Embed { model, exact, json, threads } => {
+            let precision = if *exact { Precision::Exact } else { Precision::Int8 };
+            embed(model.as_deref(), precision, json.json, *threads)
         }
         BenchCommand::Kernels { json, threads } => kernels(json.json, *threads),
     }
@@ -56,10 +57,15 @@ fn infer(
 }
 
 /// Texts of about 32, 64, 128 and 256 tokens, alone and by sixteen.
-fn embed(model: Option<&str>, as_json: bool, threads: Threads) -> anyhow::Result<()> {
+fn embed(
+    model: Option<&str>,
+    precision: Precision,
+    as_json: bool,
+    threads: Threads,
+) -> anyhow::Result<()> {
     let default = infer::hub::registry::DEFAULT_EMBED;
     let path = Home::find()?.hub().resolve(model.unwrap_or(default))?;
-    let embedder = Embedder::load(&path, threads.count())?;
+    let embedder = Embedder::load_with(&path, threads.count(), precision)?;
     let mut sizes = serde_json::Map::new();
     let mut rows = Vec::new();
     for length in [32, 64, 128, 256] {
@@ -82,7 +88,7 @@ fn embed(model: Option<&str>, as_json: bool, threads: Threads) -> anyhow::Result
     }
     if as_json {
         return output::json(
-            &json!({ "model": embedder.id(), "threads": threads.count(), "sizes": sizes }),
+            &json!({ "model": embedder.id(), "revision": embedder.revision(), "threads": threads.count(), "sizes": sizes }),
         );
     }
     output::piece(&output::table(&[">tokens", ">batch", ">tokens/s"], &rows))

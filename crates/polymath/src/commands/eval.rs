@@ -10,7 +10,7 @@ use assistant::embedding::VaultEmbedder;
 use assistant::evaluation::{self, Half, Outcome, Question, Report, Summary};
 use jiff::tz::TimeZone;
 use serde_json::json;
-use vault::Vault;
+use vault::store::Vault;
 
 use crate::args::{ChatModel, EvalCommand, Threads};
 use crate::commands::models;

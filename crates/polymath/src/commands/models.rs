@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use infer::hub::{self, registry};
-use infer::{Embedder, Engine};
+use infer::{Embedder, Engine, Precision};
 
 use crate::args::Threads;
 use crate::home::Home;
@@ -14,7 +14,7 @@ const NONE: &str = "none";
 /// The embedder to use; `Ok(None)` when none was asked for, or none was named and the default is not here.
 pub fn embedder(named: Option<&str>, threads: Threads) -> anyhow::Result<Option<Arc<Embedder>>> {
     let Some(path) = path(named, registry::DEFAULT_EMBED)? else { return Ok(None) };
-    Ok(Some(Arc::new(Embedder::load(&path, threads.count())?)))
+    Ok(Some(Arc::new(Embedder::load_with(&path, threads.count(), Precision::Int8)?)))
 }
 
 /// The model that chooses and writes; `None` as for [`embedder`].

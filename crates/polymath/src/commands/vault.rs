@@ -12,30 +12,31 @@ use vault::store::Vault;
 use vault::store::source::SourceId;
 use vault::store::sync::{Phase, Progress, SyncReport};
 
-use crate::args::{Indexing, VaultCommand, VaultOptions};
+use crate::args::{Indexing, Threads, VaultArguments, VaultCommand, VaultOptions};
 use crate::commands::models;
 use crate::home::Home;
 use crate::output;
 use crate::progress::items_bar;
 
-pub fn run(command: &VaultCommand) -> anyhow::Result<()> {
-    match command {
-        VaultCommand::Add { sources, indexing, options } => add(sources, indexing, options),
-        VaultCommand::Sync { indexing, options } => index(&open(options)?, &[], indexing, options),
-        VaultCommand::Status { options } => status(options),
-        VaultCommand::Search { query, limit, embedder, options } => {
+pub fn run(arguments: &VaultArguments) -> anyhow::Result<()> {
+    let options = &arguments.options;
+    match &arguments.command {
+        VaultCommand::Add { sources, indexing } => add(sources, indexing, options),
+        VaultCommand::Sync { indexing } => index(&open(options)?, &[], indexing, options),
+        VaultCommand::Status => status(options),
+        VaultCommand::Search { query, limit, embedder } => {
             search(&query.join(" "), *limit, embedder.as_deref(), options)
         }
-        VaultCommand::Show { id, options } => show(*id, options),
-        VaultCommand::Why { path, options } => why(path, options),
-        VaultCommand::Forget { source, options } => forget(source, options),
-        VaultCommand::Export { to, options } => export(to, options),
+        VaultCommand::Show { id } => show(*id, options),
+        VaultCommand::Why { path } => why(path, options),
+        VaultCommand::Forget { source } => forget(source, options),
+        VaultCommand::Export { to } => export(to, options),
     }
 }
 
 /// The vault a command names, or the owner's.
 pub fn open(options: &VaultOptions) -> anyhow::Result<Vault> {
-    open_at(options.vault.vault.as_deref())
+    open_at(options.vault.as_deref())
 }
 
 pub fn open_at(path: Option<&Path>) -> anyhow::Result<Vault> {
@@ -65,7 +66,9 @@ fn index(
     // Told before the long work begins, not after it.
     let embedder = match indexing.text_only {
         true => None,
-        false => models::embedder(indexing.embedder.as_deref(), options.threads)?,
+        false => {
+            models::embedder(indexing.embedder.as_deref(), Threads { threads: options.threads })?
+        }
     };
     let which: Vec<Option<SourceId>> = match sources {
         [] => vec![None],
@@ -94,7 +97,7 @@ fn index(
         .iter()
         .map(|(path, reason)| json!({ "path": path, "reason": reason }))
         .collect();
-    if options.json.json {
+    if options.json {
         return output::json(&json!({
             "items": items,
             "bytes": report.bytes,
@@ -175,7 +178,7 @@ fn show_progress(bar: &indicatif::ProgressBar, progress: &Progress) {
 fn status(options: &VaultOptions) -> anyhow::Result<()> {
     let vault = open(options)?;
     let status = vault.status()?;
-    if options.json.json {
+    if options.json {
         return output::json(&status);
     }
     if status.sources.is_empty() {
@@ -232,10 +235,11 @@ fn search(
     options: &VaultOptions,
 ) -> anyhow::Result<()> {
     let vault = open(options)?;
-    let embedder = models::embedder(embedder, options.threads)?.map(VaultEmbedder::new);
+    let embedder =
+        models::embedder(embedder, Threads { threads: options.threads })?.map(VaultEmbedder::new);
     let query = Query { text: query.into(), limit, ..Query::default() };
     let found = vault.search(&query, embedder.as_ref().map(|e| e as &dyn vault::embed::Embed))?;
-    if options.json.json {
+    if options.json {
         return output::json(&json!({
             "results": found.hits,
             "filters": found.chips,
@@ -259,7 +263,7 @@ fn show(id: i64, options: &VaultOptions) -> anyhow::Result<()> {
         format!("the vault has no item {id}; `polymath vault search` prints the numbers that exist")
     })?;
     let text = vault.text(id)?.unwrap_or_default();
-    if options.json.json {
+    if options.json {
         return output::json(&json!({ "item": item, "text": text }));
     }
     output::line(format!("{}  {}", kind(item.entry.kind), item.entry.title))?;
@@ -281,7 +285,7 @@ fn part(part: &str) -> String {
 
 fn why(path: &str, options: &VaultOptions) -> anyhow::Result<()> {
     let answers = open(options)?.why(path)?;
-    if options.json.json {
+    if options.json {
         return output::json(&json!({ "why": answers }));
     }
     for why in &answers {
@@ -307,7 +311,7 @@ fn forget(source: &Path, options: &VaultOptions) -> anyhow::Result<()> {
     let vault = open(options)?;
     let source = vault.source(&source.to_string_lossy())?;
     let report = vault.forget(source.id)?;
-    if options.json.json {
+    if options.json {
         return output::json(&report);
     }
     output::line(format!(
@@ -318,7 +322,7 @@ fn forget(source: &Path, options: &VaultOptions) -> anyhow::Result<()> {
 
 fn export(to: &Path, options: &VaultOptions) -> anyhow::Result<()> {
     let report = open(options)?.export(to)?;
-    if options.json.json {
+    if options.json {
         return output::json(&report);
     }
     output::line(format!("exported to {}", to.display()))
