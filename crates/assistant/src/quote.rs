@@ -15,7 +15,9 @@ use crate::words;
 /// A quote is lengthened by a neighbour up to this.
 const QUOTE_BYTES: usize = 320;
 /// A sentence this much worse than the best may still win by being newer.
-pub const NEWER_MARGIN: f32 = 0.45;
+const NEWER_MARGIN: f32 = 1.5;
+/// An older statement this much worse than the best is still mentioned.
+const OLDER_MARGIN: f32 = 4.0;
 
 /// Which candidate to quote: the best, or a newer one that says the same thing about as well.
 pub fn choose<'a>(
@@ -30,21 +32,31 @@ pub fn choose<'a>(
     let date = |candidate: &Candidate| {
         evidence.passages[candidate.passage].item.entry.when.as_ref().map(|when| when.start)
     };
-    let rival = evidence.candidates.iter().skip(1).take(12).find(|other| {
+    let rivals = evidence.candidates.iter().skip(1).take(12).filter(|other| {
         other.passage != best.passage
             && said(evidence, other) != said(evidence, best)
-            && best.score - other.score <= NEWER_MARGIN
-            && other.features.coverage >= 0.9 * best.features.coverage
             && other.features.fits >= best.features.fits
             && other.features.people >= best.features.people
             && other.features.quoted <= best.features.quoted
     });
-    let Some(rival) = rival else { return Some((best, None)) };
-    match (date(best), date(rival)) {
-        (Some(old), Some(new)) if new > old => Some((rival, Some(best))),
-        (Some(_), Some(_)) => Some((best, Some(rival))),
-        _ => Some((best, None)),
+    let Some(when) = date(best) else { return Some((best, None)) };
+    let mut older = None;
+    for rival in rivals {
+        let Some(then) = date(rival) else { continue };
+        let close = best.score - rival.score <= NEWER_MARGIN
+            && rival.features.coverage >= 0.9 * best.features.coverage;
+        if then > when && close {
+            return Some((rival, Some(best)));
+        }
+        // What is only mentioned may say it in fewer words.
+        let mentioned = question.wants != Wants::Text
+            && best.score - rival.score <= OLDER_MARGIN
+            && rival.features.coverage >= 0.6 * best.features.coverage;
+        if then < when && mentioned && older.is_none() {
+            older = Some(rival);
+        }
     }
+    Some((best, older))
 }
 
 /// The folded words of a candidate: copies of one mail say the same.

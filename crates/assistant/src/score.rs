@@ -37,11 +37,16 @@ pub fn sentence(features: &Features, question: &Question) -> f32 {
 /// Weight of the item's similarity by meaning; 0 to 1, and 0 without vectors.
 const DENSE: f32 = 1.0;
 
-/// Confidence from which the assistant answers.
-pub const ANSWERS_FROM: f32 = 0.5;
+/// Confidence from which the assistant answers. On the fitting half every threshold from 0.2 to 0.55 finds about
+/// four of ten refusals that are right (F1 0.34–0.42); 0.2 keeps the most right answers.
+pub const ANSWERS_FROM: f32 = 0.2;
 
 /// How sure the best sentence answers the question, 0 to 1.
 pub fn confidence(evidence: &Evidence, best: &Candidate, question: &Question) -> f32 {
+    // A named person whom the source does not know at all is a premise that fails, whatever else fits.
+    if !question.people.is_empty() && best.features.people < 0.3 {
+        return 0.0;
+    }
     let x = summary(evidence, best, question);
     let z: f32 = WEIGHTS.iter().zip(x).map(|(weight, x)| weight * x).sum();
     1.0 / (1.0 + (-z).exp())
@@ -64,4 +69,6 @@ pub fn summary(evidence: &Evidence, best: &Candidate, question: &Question) -> [f
     [1.0, f.coverage, f.inside, f.item, typed, people, f.names, f.dense, margin, f.time]
 }
 
-const WEIGHTS: [f32; SUMMARY] = [-3.0, 2.5, 1.0, 1.0, 0.8, 1.0, 0.5, 0.5, 0.5, 0.0];
+/// Logistic regression on the 123 questions of the fitting half that reach the quoting steps (41 answered right;
+/// 24 November 2026, without vectors, ridge 1): area under the curve 0.69 in five-fold cross-validation.
+const WEIGHTS: [f32; SUMMARY] = [-3.28, 0.41, 0.46, 0.41, 0.76, 0.96, -0.24, 0.5, 0.62, 0.52];

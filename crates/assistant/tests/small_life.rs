@@ -34,7 +34,7 @@ RRULE:FREQ=WEEKLY;COUNT=12\r\nSUMMARY:Choir rehearsal\r\nLOCATION:St. Marien\r\n
 ORGANIZER;CN=Mira Sand:mailto:mira@choir.example\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
 
 const CONTACTS: &str = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Anna Meier\r\nEMAIL;TYPE=home:anna@meier.example\r\nTEL;TYPE=cell:+49 171 3920001\r\n\
-TEL;TYPE=work:+49 30 23125 111\r\nBDAY:1988-02-29\r\nEND:VCARD\r\n\
+TEL;TYPE=work:+49 30 23125 111\r\nBDAY:19880229\r\nEND:VCARD\r\n\
 BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Mira Sand\r\nEMAIL:mira@choir.example\r\nTEL:+49 30 23125 222\r\nEND:VCARD\r\n\
 BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Tom Okafor\r\nEMAIL:tom@okafor.example\r\nTEL:+49 30 23125 333\r\nEND:VCARD\r\n";
 
@@ -48,13 +48,52 @@ fn life() -> Life {
     };
     let anna = "Anna Meier <anna@meier.example>";
     let tom = "Tom Okafor <tom@okafor.example>";
-    put("mail/1.eml", &mail("m1", anna, "Fri, 08 May 2026 09:00:00 +0200", "Removal firm", "Hi Robin,\r\n\r\nthe removal firm looked at our furniture yesterday. They want 1,250 euros.\r\n\r\nAnna"));
-    put("mail/2.eml", &mail("m2", anna, "Mon, 18 May 2026 18:00:00 +0200", "Re: Removal firm", "Hi Robin,\r\n\r\nthe removal firm wants 1,390 euros now because of the piano.\r\n\r\nAnna"));
-    put("mail/3.eml", &mail("m3", tom, "Wed, 18 Nov 2026 08:00:00 +0100", "Canoe", "Robin, the canoe has a crack. I found it on Sunday under the bench.\r\n\r\nTom"));
-    put("mail/4.eml", &mail("m4", tom, "Thu, 19 Nov 2026 08:00:00 +0100", "Glue", "The glue for the canoe is called Seafix 9. Can you buy two tubes?\r\n\r\nTom"));
+    put(
+        "mail/1.eml",
+        &mail(
+            "m1",
+            anna,
+            "Fri, 08 May 2026 09:00:00 +0200",
+            "Removal firm",
+            "Hi Robin,\r\n\r\nthe removal firm looked at our furniture yesterday. The removal firm wants 1,250 euros.\r\n\r\nAnna",
+        ),
+    );
+    put(
+        "mail/2.eml",
+        &mail(
+            "m2",
+            anna,
+            "Mon, 18 May 2026 18:00:00 +0200",
+            "Re: Removal firm",
+            "Hi Robin,\r\n\r\nthe removal firm wants 1,390 euros now because of the piano.\r\n\r\nAnna",
+        ),
+    );
+    put(
+        "mail/3.eml",
+        &mail(
+            "m3",
+            tom,
+            "Wed, 18 Nov 2026 08:00:00 +0100",
+            "Canoe",
+            "Robin, the canoe has a crack. I found it on Sunday under the bench.\r\n\r\nTom",
+        ),
+    );
+    put(
+        "mail/4.eml",
+        &mail(
+            "m4",
+            tom,
+            "Thu, 19 Nov 2026 08:00:00 +0100",
+            "Glue",
+            "The glue for the canoe is called Seafix 9. Can you buy two tubes?\r\n\r\nTom",
+        ),
+    );
     put("calendar/home.ics", CALENDAR);
     put("contacts/all.vcf", CONTACTS);
-    put("notes/cat.md", "# The cat\n\nMinka eats 60 grams of dry food a day.\n\nThe vet is Dr. Lund.\n");
+    put(
+        "notes/cat.md",
+        "# The cat\n\nMinka eats 60 grams of dry food a day.\n\nThe vet is Dr. Lund.\n",
+    );
     let vault = Vault::open(&folder.path().join("vault")).expect("a vault");
     let source = vault.add(Path::new(&files)).expect("added");
     vault.sync(Some(source), &AtomicBool::new(false), &mut |_| {}).expect("synced");
@@ -71,7 +110,11 @@ impl Life {
     fn assert_quotes(&self, answer: &Answer) {
         for source in answer.sources.iter().chain(&answer.nearest) {
             let text = self.assistant.vault().text(source.id).expect("read").expect("there");
-            assert_eq!(text.get(source.start..source.end), Some(source.quote.as_str()), "{answer:?}");
+            assert_eq!(
+                text.get(source.start..source.end),
+                Some(source.quote.as_str()),
+                "{answer:?}"
+            );
         }
     }
 }
@@ -118,7 +161,8 @@ fn the_organiser_of_an_event_leads_to_their_phone_number() {
 #[test]
 fn a_birthday_on_29_february_gives_the_right_age() {
     let life = life();
-    assert!(life.ask("How old is Anna?").answer.contains("is 38"));
+    let answer = life.ask("How old is Anna?");
+    assert!(answer.answer.contains("is 38"), "{answer:?}");
 }
 
 #[test]
@@ -154,7 +198,13 @@ fn a_swapped_person_is_refused_with_what_was_found() {
     let life = life();
     let answer = life.ask("Where did Mira find the crack in the canoe?");
     assert_eq!(answer.step, Step::Abstain, "{}", answer.answer);
-    assert!(answer.nearest.iter().any(|source| source.quote.contains("crack") || source.title == "Canoe"), "{answer:?}");
+    assert!(
+        answer
+            .nearest
+            .iter()
+            .any(|source| source.quote.contains("crack") || source.title == "Canoe"),
+        "{answer:?}"
+    );
     assert!(answer.searched.contains("4 mails"), "{}", answer.searched);
     life.assert_quotes(&answer);
 }
@@ -169,8 +219,12 @@ fn what_no_source_says_is_refused() {
 #[test]
 fn a_follow_up_keeps_the_person_of_the_turn_before() {
     let life = life();
-    let history = [Turn { question: "What glue did Tom recommend?".to_owned(), answer: "Seafix 9".to_owned() }];
-    let answer = life.assistant.ask("And his phone?", &history, &options(), &mut |_| {}).expect("answered");
+    let history = [Turn {
+        question: "What glue did Tom recommend?".to_owned(),
+        answer: "Seafix 9".to_owned(),
+    }];
+    let answer =
+        life.assistant.ask("And his phone?", &history, &options(), &mut |_| {}).expect("answered");
     assert!(answer.answer.contains("+49 30 23125 333"), "{}", answer.answer);
 }
 
@@ -189,7 +243,9 @@ fn sources_are_streamed_before_the_sentence() {
             Event::Done(_) => "done",
         });
     };
-    life.assistant.ask("How much does Minka eat a day?", &[], &options(), &mut note).expect("answered");
+    life.assistant
+        .ask("How much does Minka eat a day?", &[], &options(), &mut note)
+        .expect("answered");
     assert_eq!(order, ["reading", "sources", "text", "done"]);
 }
 
@@ -206,7 +262,8 @@ fn a_summary_without_a_model_is_the_sources_own_words() {
 fn an_empty_vault_is_said_to_be_empty() {
     let folder = tempfile::tempdir().expect("a folder");
     let vault = Vault::open(folder.path()).expect("a vault");
-    let answer = Assistant::new(vault).ask("Who am I?", &[], &options(), &mut |_| {}).expect("answered");
+    let answer =
+        Assistant::new(vault).ask("Who am I?", &[], &options(), &mut |_| {}).expect("answered");
     assert_eq!(answer.step, Step::Abstain);
     assert!(answer.answer.contains("an empty vault"));
 }
@@ -214,7 +271,22 @@ fn an_empty_vault_is_said_to_be_empty() {
 #[test]
 fn no_question_makes_it_panic() {
     let life = life();
-    let strange = ["", "?", "   ", "「」", "from:anna", "\"unclosed", "kind:nonsense what", "a:b:c", "🦀🦀", "in 99999999 years", "wer?", "𝕱", "-", "ß" ];
+    let strange = [
+        "",
+        "?",
+        "   ",
+        "「」",
+        "from:anna",
+        "\"unclosed",
+        "kind:nonsense what",
+        "a:b:c",
+        "🦀🦀",
+        "in 99999999 years",
+        "wer?",
+        "𝕱",
+        "-",
+        "ß",
+    ];
     for question in strange {
         life.ask(question);
     }

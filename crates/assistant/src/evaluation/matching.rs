@@ -25,11 +25,10 @@ pub fn correct(question: &Question, answer: &str) -> bool {
         Type::Text | Type::Person => {
             polar(&forms, &answer).unwrap_or_else(|| forms.iter().any(|form| says(&answer, form)))
         }
-        Type::Date => {
-            days(question, &answer).contains(&question.answer.parse::<Date>().ok())
-                || forms[1..].iter().any(|form| says(&answer, form))
-                    && days(question, &answer).len() <= MOST_DAYS
-        }
+        Type::Date => days(question, &answer).is_some_and(|days| {
+            days.contains(&question.answer.parse::<Date>().ok())
+                || forms.iter().any(|form| says(&answer, form))
+        }),
         Type::Number => {
             let wanted = spans::value(&question.answer);
             Numbers::of(&answer, &question.now)
@@ -71,8 +70,8 @@ fn says(answer: &str, form: &str) -> bool {
     !form.is_empty() && format!(" {answer} ").contains(&format!(" {form} "))
 }
 
-/// Days that an answer states. `None` entries never match.
-fn days(question: &Question, answer: &str) -> Vec<Option<Date>> {
+/// Days that an answer states, or `None` when they are too many.
+fn days(question: &Question, answer: &str) -> Option<Vec<Option<Date>>> {
     let zone = question.now.time_zone();
     let day = |second: i64| {
         jiff::Timestamp::from_second(second).ok().map(|at| zone.to_datetime(at).date())
@@ -87,7 +86,7 @@ fn days(question: &Question, answer: &str) -> Vec<Option<Date>> {
             days.push(starts);
         }
     }
-    if days.len() > MOST_DAYS { Vec::new() } else { days }
+    (days.len() <= MOST_DAYS).then_some(days)
 }
 
 /// Numbers that an answer states, in digits or words, without those of its dates and times.

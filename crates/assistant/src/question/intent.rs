@@ -261,7 +261,10 @@ fn free(rules: &mut Rules<'_>) -> Option<(Intent, Wants)> {
         "etwas vor",
         "quelque chose de prevu",
     ]);
-    asked.map(|_| (Intent::Free, Wants::Text))
+    let free = ["free", "busy", "available", "frei", "verfugbar", "libre", "disponible", "occupe"];
+    let own = rules.has(&["i", "ich", "je"])
+        && rules.starts(&["am", "will", "was", "bin", "suis", "je", "est", "and"]);
+    (asked.is_some() || (own && rules.any(&free).is_some())).then_some((Intent::Free, Wants::Text))
 }
 
 fn quantities(rules: &mut Rules<'_>) -> Option<(Intent, Wants)> {

@@ -136,7 +136,11 @@ impl Question {
         let topic = rest
             .iter()
             .filter(|word| {
-                !read.used.contains(&word.bytes.start) && !lexicon::is_filler(&word.term)
+                // "mails that Tom sent": the verb says how he takes part, no mail says it.
+                let telling = read.countable && lexicon::TELLING.contains(&word.term.as_str());
+                !read.used.contains(&word.bytes.start)
+                    && !lexicon::is_filler(&word.term)
+                    && !telling
             })
             .map(|word| word.term.clone())
             .collect();
