@@ -22,16 +22,13 @@ const MAX_TOKENS: usize = 160;
 const QUOTES: usize = 4;
 
 /// What the model made, after the check.
-pub struct Composed {
+pub(crate) struct Composed {
     pub draft: Draft,
     pub tokens: TokenCounts,
 }
 
 /// Best passages, best first, each once.
-fn best<'a>(
-    evidence: &'a Evidence,
-    limit: usize,
-) -> Vec<(&'a Passage, &'a crate::evidence::Candidate)> {
+fn best(evidence: &Evidence, limit: usize) -> Vec<(&Passage, &crate::evidence::Candidate)> {
     let mut seen: Vec<usize> = Vec::new();
     let mut best = Vec::new();
     for candidate in &evidence.candidates {
@@ -44,7 +41,7 @@ fn best<'a>(
 }
 
 /// The passages' own words: no model needed.
-pub fn quotes(evidence: &Evidence, question: &Question) -> Option<Draft> {
+pub(crate) fn quotes(evidence: &Evidence, question: &Question) -> Option<Draft> {
     let best = best(evidence, QUOTES);
     if best.is_empty() {
         return None;
@@ -62,7 +59,7 @@ pub fn quotes(evidence: &Evidence, question: &Question) -> Option<Draft> {
 }
 
 /// Lets the model write, then keeps what the passages bear out.
-pub fn write(
+pub(crate) fn write(
     engine: &Engine,
     evidence: &Evidence,
     question: &Question,

@@ -9,19 +9,25 @@ use crate::answer::{Source, Step};
 use crate::words::kind_name;
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Draft {
+pub(crate) struct Draft {
     pub step: Step,
     pub text: String,
     pub sources: Vec<Source>,
 }
 
 impl Draft {
-    pub fn new(step: Step) -> Self {
+    pub(crate) fn new(step: Step) -> Self {
         Self { step, text: String::new(), sources: Vec::new() }
     }
 
     /// Cites `text[range]` of an item and returns its mark. The same passage keeps its number.
-    pub fn cite(&mut self, entry: &Entry, text: &str, range: Range<usize>, score: f32) -> String {
+    pub(crate) fn cite(
+        &mut self,
+        entry: &Entry,
+        text: &str,
+        range: Range<usize>,
+        score: f32,
+    ) -> String {
         let quote = text.get(range.clone()).unwrap_or_default();
         let range = if quote.is_empty() { 0..0 } else { range };
         let same = |source: &&Source| {
@@ -36,7 +42,7 @@ impl Draft {
     }
 
     /// Cites the first line of an item: its title.
-    pub fn cite_title(
+    pub(crate) fn cite_title(
         &mut self,
         vault: &Vault,
         entry: &Entry,
@@ -47,7 +53,7 @@ impl Draft {
     }
 }
 
-pub fn source(
+pub(crate) fn source(
     number: usize,
     entry: &Entry,
     quote: &str,

@@ -20,7 +20,7 @@ const NEWER_MARGIN: f32 = 1.5;
 const OLDER_MARGIN: f32 = 4.0;
 
 /// Which candidate to quote: the best, or a newer one that says the same thing about as well.
-pub fn choose<'a>(
+pub(crate) fn choose<'a>(
     evidence: &'a Evidence,
     question: &Question,
 ) -> Option<(&'a Candidate, Option<&'a Candidate>)> {
@@ -65,7 +65,7 @@ fn said(evidence: &Evidence, candidate: &Candidate) -> String {
 }
 
 /// The answer around a quote.
-pub fn draft(
+pub(crate) fn draft(
     evidence: &Evidence,
     question: &Question,
     chosen: &Candidate,
@@ -105,7 +105,11 @@ pub fn draft(
 }
 
 /// The sentence with the neighbour that holds the answer's span or more of the topic, while short.
-pub fn lengthened(passage: &Passage, chosen: &Candidate, question: &Question) -> Range<usize> {
+pub(crate) fn lengthened(
+    passage: &Passage,
+    chosen: &Candidate,
+    question: &Question,
+) -> Range<usize> {
     let mut range = chosen.bytes.clone();
     let around = sentences::sentences(&passage.text, 0..passage.text.len());
     let Some(at) = around.iter().position(|sentence| sentence.start == chosen.bytes.start) else {
@@ -142,12 +146,12 @@ pub fn lengthened(passage: &Passage, chosen: &Candidate, question: &Question) ->
 }
 
 /// White space of wrapped lines as single spaces.
-pub fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// "Anna Meier's mail of 3 May 2026".
-pub fn source_phrase(passage: &Passage) -> String {
+pub(crate) fn source_phrase(passage: &Passage) -> String {
     let item = &passage.item;
     let date = passage.written.as_ref().map(|written| words::day(written.date()));
     let of_date = date.as_ref().map_or(String::new(), |date| format!(" of {date}"));

@@ -19,7 +19,7 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// The name of one item of a kind.
-pub fn kind_name(kind: Kind) -> &'static str {
+pub(crate) fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Mail => "mail",
         Kind::Event => "event",
@@ -30,13 +30,13 @@ pub fn kind_name(kind: Kind) -> &'static str {
 }
 
 /// `1 mail`, `1,204 mails`.
-pub fn count_of(n: usize, noun: &str) -> String {
+pub(crate) fn count_of(n: usize, noun: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(n))
 }
 
 /// `1,204`.
-pub fn grouped(n: usize) -> String {
+pub(crate) fn grouped(n: usize) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -49,7 +49,7 @@ pub fn grouped(n: usize) -> String {
 }
 
 /// `3 May 2026`.
-pub fn day(date: Date) -> String {
+pub(crate) fn day(date: Date) -> String {
     format!(
         "{} {} {}",
         date.day(),
@@ -59,7 +59,7 @@ pub fn day(date: Date) -> String {
 }
 
 /// `Tuesday 3 May 2026`.
-pub fn weekday_and_day(date: Date) -> String {
+pub(crate) fn weekday_and_day(date: Date) -> String {
     let weekday = match date.weekday() {
         jiff::civil::Weekday::Monday => "Monday",
         jiff::civil::Weekday::Tuesday => "Tuesday",
@@ -73,7 +73,7 @@ pub fn weekday_and_day(date: Date) -> String {
 }
 
 /// `a`, `a and b`, `a, b and c`.
-pub fn join(parts: &[String]) -> String {
+pub(crate) fn join(parts: &[String]) -> String {
     match parts {
         [] => String::new(),
         [one] => one.clone(),

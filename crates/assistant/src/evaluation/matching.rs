@@ -118,7 +118,7 @@ fn without_marks(answer: &str) -> String {
         text.push_str(before);
         match from[1..].find(']') {
             Some(close) if from[1..=close].bytes().all(|b| b.is_ascii_digit()) && close > 0 => {
-                rest = &from[close + 2..]
+                rest = &from[close + 2..];
             }
             _ => {
                 text.push('[');
@@ -131,7 +131,7 @@ fn without_marks(answer: &str) -> String {
 }
 
 /// Lower case, single spaces.
-pub fn squeezed(text: &str) -> String {
+pub(super) fn squeezed(text: &str) -> String {
     text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

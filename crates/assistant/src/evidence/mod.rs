@@ -425,8 +425,7 @@ fn people(
                 !name.is_empty() && name.iter().all(|word| terms.contains(word))
             };
             named(&mention.written)
-                || first_name(&mention.written)
-                    .is_some_and(|first| terms.iter().any(|term| *term == first))
+                || first_name(&mention.written).is_some_and(|first| terms.contains(&first))
         };
         let takes_part = |roles: &[Role]| {
             passage.item.people.iter().any(|person| {
@@ -505,9 +504,7 @@ fn statement(sentence: &str, is_title: bool) -> f32 {
     let words = sentence.split_whitespace().count();
     if sentence.ends_with('?') {
         0.3
-    } else if is_title {
-        0.4
-    } else if words < 3 {
+    } else if is_title || words < 3 {
         0.4
     } else {
         1.0

@@ -101,7 +101,7 @@ fn grouping_space(text: &str, start: usize, at: usize) -> usize {
     else {
         return 0;
     };
-    let rest = text[at + space.len_utf8()..].as_bytes();
+    let rest = &text.as_bytes()[at + space.len_utf8()..];
     let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
     let plain_space_ok = space != ' '
         || rest.get(3) == Some(&b',')

@@ -90,7 +90,7 @@ const BACK_S: i64 = 5 * 366 * DAY_S;
 const AHEAD_S: i64 = 2 * 366 * DAY_S;
 const SHOWN: usize = 12;
 
-pub fn answer(
+pub(crate) fn answer(
     context: &Context<'_>,
     question: &Question,
 ) -> Result<Option<Draft>, vault::error::Error> {

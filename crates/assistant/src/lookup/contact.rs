@@ -25,7 +25,7 @@ struct Found {
 /// Cards looked at by name when a text mentions people. More are not scanned.
 const MAX_CARDS: usize = 3_000;
 
-pub fn field(
+pub(crate) fn field(
     context: &Context<'_>,
     question: &Question,
     field: Field,
@@ -79,7 +79,7 @@ fn unknown(question: &Question, noun: &str) -> Option<Draft> {
 }
 
 /// How old somebody is today, or on the day asked about.
-pub fn age(
+pub(crate) fn age(
     context: &Context<'_>,
     question: &Question,
 ) -> Result<Option<Draft>, vault::error::Error> {
@@ -298,7 +298,7 @@ fn by_words(
 }
 
 /// Who somebody is by what a card says of them: "who is the treasurer of the club?"
-pub fn who(
+pub(crate) fn who(
     context: &Context<'_>,
     question: &Question,
 ) -> Result<Option<Draft>, vault::error::Error> {

@@ -16,7 +16,7 @@ const SHOWN: usize = 8;
 /// Items read when the topic has to be checked in their text.
 const CHECKED: usize = 400;
 
-pub fn answer(
+pub(crate) fn answer(
     context: &Context<'_>,
     question: &Question,
 ) -> Result<Option<Draft>, vault::error::Error> {

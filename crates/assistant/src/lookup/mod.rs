@@ -1,16 +1,16 @@
 //! Answers that need no reading: counts, lists, agendas, next and last events, contact details, ages, distances
 //! in time. Each is computed from typed lookups and says which items it rests on.
 
-pub mod calendar;
-pub mod contact;
-pub mod mails;
+pub(crate) mod calendar;
+pub(crate) mod contact;
+pub(crate) mod mails;
 
 use crate::draft::Draft;
 use crate::evidence::Context;
 use crate::question::{Intent, Question};
 
 /// The first lookup that can answer.
-pub fn answer(
+pub(crate) fn answer(
     context: &Context<'_>,
     question: &Question,
 ) -> Result<Option<Draft>, vault::error::Error> {
