@@ -310,11 +310,7 @@ fn read(
                 ),
                 recency,
                 bulk: flag(passage.item.bulk),
-                kind: if question.kinds.is_empty() {
-                    0.5
-                } else {
-                    flag(question.kinds.contains(&passage.item.entry.kind))
-                },
+                kind: asked_kind(question, passage.item.entry.kind),
                 statement: statement(sentence, idx == 0),
                 hop: flag(passage.hop),
             };
@@ -325,6 +321,10 @@ fn read(
 
 fn flag(yes: bool) -> f32 {
     if yes { 1.0 } else { 0.0 }
+}
+
+fn asked_kind(question: &Question, kind: Kind) -> f32 {
+    if question.kinds.is_empty() { 0.5 } else { flag(question.kinds.contains(&kind)) }
 }
 
 fn surroundings(text: &str, best: &Range<usize>) -> Range<usize> {

@@ -328,6 +328,26 @@ pub(crate) fn who(
 /// Share of the description's weight that a card must say itself.
 const CARD_SHARE: f32 = 0.75;
 
+/// Said of an event's organiser.
+const INVITING: &[&str] = &[
+    "organiser",
+    "organizer",
+    "organisiert",
+    "called",
+    "invited",
+    "invites",
+    "holding",
+    "holds",
+    "hosts",
+    "veranstalter",
+    "organisateur",
+    "runs",
+    "leads",
+];
+/// Said of a mail's author.
+const WRITING: &[&str] =
+    &["wrote", "sent", "mailed", "written", "schrieb", "geschrieben", "ecrit", "told", "said"];
+
 /// From the best items of the description to the people that hang on them.
 fn by_hop(
     context: &Context<'_>,
@@ -345,32 +365,8 @@ fn by_hop(
     });
     let evidence = evidence::gather(context, &question)?;
     let cards = Cards::all(context)?;
-    let by_role = question.says(&[
-        "organiser",
-        "organizer",
-        "organisiert",
-        "called",
-        "invited",
-        "invites",
-        "holding",
-        "holds",
-        "hosts",
-        "veranstalter",
-        "organisateur",
-        "runs",
-        "leads",
-    ]);
-    let by_author = question.says(&[
-        "wrote",
-        "sent",
-        "mailed",
-        "written",
-        "schrieb",
-        "geschrieben",
-        "ecrit",
-        "told",
-        "said",
-    ]);
+    let by_role = question.says(INVITING);
+    let by_author = question.says(WRITING);
     let mut best: Option<(f32, Found)> = None;
     for candidate in evidence.candidates.iter().take(12) {
         let passage = &evidence.passages[candidate.passage];

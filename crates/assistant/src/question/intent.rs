@@ -127,39 +127,8 @@ fn contact(rules: &mut Rules<'_>, names_person: bool) -> Option<(Intent, Wants)>
     {
         return Some((Intent::Contact(Field::Mail), Wants::Mail));
     }
-    // "Who was holding Elise's mobile?" asks for no number.
-    let asks_value = !rules.starts(&[
-        "who", "when", "where", "why", "did", "does", "how", "wer", "wann", "wo", "warum", "qui",
-        "quand", "dans", "pourquoi",
-    ]);
-    let number = ["number", "nummer", "numero", "telefonnummer", "handynummer", "rufnummer"];
-    let reach = rules.has(&["call", "ring", "reach", "anrufen", "erreiche", "appeler", "joindre"]);
-    let someone = [
-        "who",
-        "whoever",
-        "organiser",
-        "organizer",
-        "teacher",
-        "doctor",
-        "woman",
-        "man",
-        "person",
-        "lehrerin",
-        "lehrer",
-        "veranstalter",
-    ];
-    let somebody = names_person || reach || rules.has(&someone);
-    if asks_value
-        && (rules.has(lex::PHONE) || (rules.has(&number) && somebody))
-        && !rules.has(&["many", "viele"])
-    {
-        rules.any(lex::PHONE);
-        rules.any(&number);
-        return Some((Intent::Contact(Field::Phone), Wants::Phone));
-    }
-    let follow_up = rules.words.len() <= 4 && rules.starts(&["and", "und", "et"]);
-    if follow_up && rules.any(lex::PHONE).is_some() {
-        return Some((Intent::Contact(Field::Phone), Wants::Phone));
+    if let Some(found) = phone(rules, names_person) {
+        return Some(found);
     }
     if rules.any(lex::BIRTHDAY).is_some()
         && !rules.has(&[
@@ -193,6 +162,44 @@ fn contact(rules: &mut Rules<'_>, names_person: bool) -> Option<(Intent, Wants)>
     }
     if names_person && rules.any(lex::WEBSITE).is_some() {
         return Some((Intent::Contact(Field::Website), Wants::Text));
+    }
+    None
+}
+
+fn phone(rules: &mut Rules<'_>, names_person: bool) -> Option<(Intent, Wants)> {
+    // "Who was holding Elise's mobile?" asks for no number.
+    let asks_value = !rules.starts(&[
+        "who", "when", "where", "why", "did", "does", "how", "wer", "wann", "wo", "warum", "qui",
+        "quand", "dans", "pourquoi",
+    ]);
+    let number = ["number", "nummer", "numero", "telefonnummer", "handynummer", "rufnummer"];
+    let reach = rules.has(&["call", "ring", "reach", "anrufen", "erreiche", "appeler", "joindre"]);
+    let someone = [
+        "who",
+        "whoever",
+        "organiser",
+        "organizer",
+        "teacher",
+        "doctor",
+        "woman",
+        "man",
+        "person",
+        "lehrerin",
+        "lehrer",
+        "veranstalter",
+    ];
+    let somebody = names_person || reach || rules.has(&someone);
+    if asks_value
+        && (rules.has(lex::PHONE) || (rules.has(&number) && somebody))
+        && !rules.has(&["many", "viele"])
+    {
+        rules.any(lex::PHONE);
+        rules.any(&number);
+        return Some((Intent::Contact(Field::Phone), Wants::Phone));
+    }
+    let follow_up = rules.words.len() <= 4 && rules.starts(&["and", "und", "et"]);
+    if follow_up && rules.any(lex::PHONE).is_some() {
+        return Some((Intent::Contact(Field::Phone), Wants::Phone));
     }
     None
 }
@@ -320,6 +327,11 @@ fn quantities(rules: &mut Rules<'_>) -> Option<(Intent, Wants)> {
     {
         return Some((Intent::Amount, Wants::Amount));
     }
+    stated_amount(rules)
+}
+
+/// "What does the flat cost?": no counting word, and an amount is asked for.
+fn stated_amount(rules: &mut Rules<'_>) -> Option<(Intent, Wants)> {
     if rules
         .starts(&["what", "which", "was", "welche", "welcher", "welchen", "quel", "quelle", "wie"])
         && rules.has(lex::COST)
@@ -477,6 +489,11 @@ fn question_word(rules: &mut Rules<'_>, kinds: &[Kind]) -> Option<(Intent, Wants
     {
         return Some((Intent::Where, Wants::Place));
     }
+    asked_without(rules, kinds)
+}
+
+/// Requests, agendas and yes-no questions: no question word, or one that says little.
+fn asked_without(rules: &mut Rules<'_>, kinds: &[Kind]) -> Option<(Intent, Wants)> {
     if rules.starts(&["find", "search", "suche", "such", "finde", "cherche", "trouve"]) {
         return Some((Intent::Find, Wants::Text));
     }
