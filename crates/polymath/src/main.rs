@@ -3,6 +3,9 @@
 //! Data goes to stdout, talk and progress to stderr. Exit 0: done; 1: failed, with the reason and a way out;
 //! 2: wrong usage.
 
+// A binary exports nothing; `pub` here means "for the other modules".
+#![allow(unreachable_pub)]
+
 mod args;
 mod commands;
 mod home;

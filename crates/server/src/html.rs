@@ -52,7 +52,7 @@ pub fn sanitise(source: &str) -> String {
         .url_relative(ammonia::UrlRelative::Deny)
         .link_rel(Some("noopener noreferrer"))
         .set_tag_attribute_values(HashMap::from([("a", HashMap::from([("target", "_blank")]))]))
-        .attribute_filter(|element, attribute, value| keep(element, attribute, value));
+        .attribute_filter(keep);
     show_hosts(&cleaner.clean(cut(source)).to_string())
 }
 

@@ -11,6 +11,7 @@ use assistant::{Assistant, Options};
 use infer::Engine;
 use jiff::ZonedDateTime;
 use vault::embed::Embed;
+use vault::item::Kind;
 use vault::lookup::items::{Filter, Order};
 use vault::search::{Interval, Query};
 use vault::store::Vault;
@@ -44,6 +45,13 @@ pub(super) struct OneLife {
     note: Mutex<String>,
     counted: Mutex<Option<(Instant, LifeState)>>,
     learning: Mutex<()>,
+}
+
+/// A time expression in a query: where it stands, what it means.
+struct Time {
+    words: std::ops::Range<usize>,
+    text: String,
+    interval: Interval,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -139,7 +147,7 @@ impl OneLife {
             let _turn = lock(&life.learning);
             let learned =
                 life.vault.embed_pending(embedder.as_ref(), Cancel::default().flag(), &mut |_| {
-                    life.recount()
+                    life.recount();
                 });
             if let Err(error) = learned {
                 *lock(&life.note) = format!("Finding by meaning is not complete: {error}");
@@ -235,7 +243,7 @@ impl OneLife {
             let hits = self.list(search)?;
             return Ok(Found { hits, chips: Vec::new(), ms: begun.elapsed().as_secs_f64() * 1e3 });
         }
-        let mut query = Query {
+        let plain = Query {
             text: search.q.clone(),
             kinds: show::kind_named(&search.kind).into_iter().collect(),
             people: (!search.person.is_empty())
@@ -246,13 +254,22 @@ impl OneLife {
             typing: true,
             ..Query::default()
         };
-        let time = self.time_in(&search.q);
-        if let Some((words, _, interval)) = &time {
-            query.text.replace_range(words.clone(), " ");
-            query.interval = Some(*interval);
-        }
         let embedder = lock(&self.embedder).clone();
-        let found = self.vault.search(&query, embedder.as_deref()).map_err(Error::vault)?;
+        let look = |time: &Option<Time>| {
+            let mut query = plain.clone();
+            if let Some(time) = time {
+                query.text.replace_range(time.words.clone(), " ");
+                query.interval = Some(time.interval);
+            }
+            self.vault.search(&query, embedder.as_deref()).map_err(Error::vault)
+        };
+        // "in February" without a year: when the likelier one holds nothing, the one before it may.
+        let mut time = self.time_in(&search.q, Lean::Either);
+        let mut found = look(&time)?;
+        if found.hits.is_empty() && time.is_some() {
+            time = self.time_in(&search.q, Lean::Past);
+            found = look(&time)?;
+        }
         // Filters that came from fields are on the page already.
         let typed = found.chips.into_iter().filter(|chip| !chip.words.is_empty());
         let shown = |chip: vault::search::Chip| Chip {
@@ -264,7 +281,7 @@ impl OneLife {
             words: chip.words,
         };
         let time_chip =
-            time.map(|(words, text, _)| Chip { text, words: search.q[words].to_owned() });
+            time.map(|time| Chip { text: time.text, words: search.q[time.words].to_owned() });
         let chips = time_chip.into_iter().chain(typed.map(shown)).collect();
         let mut hits: Vec<Hit> = found.hits.into_iter().map(show::found).collect();
         for hit in &mut hits {
@@ -275,16 +292,15 @@ impl OneLife {
         Ok(Found { hits, chips, ms: begun.elapsed().as_secs_f64() * 1e3 })
     }
 
-    /// The first time expression of a query: where it stands, what it means.
-    fn time_in(&self, text: &str) -> Option<(std::ops::Range<usize>, String, Interval)> {
+    /// The first time expression of a query.
+    fn time_in(&self, text: &str, lean: Lean) -> Option<Time> {
         // `in:2026-06` is a filter of the vault's own.
         let outside_filter = |words: &std::ops::Range<usize>| !text[..words.start].ends_with(':');
-        let time = when::find(text, &self.now(), Lean::Either).into_iter().find(|time| {
+        let time = when::find(text, &self.now(), lean).into_iter().find(|time| {
             outside_filter(&time.words) && text[time.words.clone()].chars().any(char::is_alphabetic)
         })?;
-        let interval =
-            Interval { start: time.start.max(i64::MIN / 2), end: time.end.min(i64::MAX / 2) };
-        Some((time.words, time.text, interval))
+        let (start, end) = (time.start.max(i64::MIN / 2), time.end.min(i64::MAX / 2));
+        Some(Time { words: time.words, text: time.text, interval: Interval { start, end } })
     }
 
     /// Lists that are not searches.
@@ -397,7 +413,8 @@ impl OneLife {
             related.push(show::related("Attached to", &parent.entry));
         }
         let attached = self.vault.attachments(id).map_err(Error::vault)?;
-        related.extend(attached.iter().map(|entry| show::related("Attachments", entry)));
+        let relation = if item.entry.kind == Kind::Mail { "Attachments" } else { "Belongs to it" };
+        related.extend(attached.iter().map(|entry| show::related(relation, entry)));
         if item.entry.thread.is_some() {
             let thread = self.vault.thread(id).map_err(Error::vault)?;
             let others = thread.iter().filter(|entry| entry.id != id);

@@ -155,7 +155,7 @@ fn write_stream(
             &cancel,
             &mut || events.borrow_mut().start(),
             &mut |piece| {
-                events.borrow_mut().send(&chunk(json!([choice(index, piece, None)]), Value::Null))
+                events.borrow_mut().send(&chunk(json!([choice(index, piece, None)]), Value::Null));
             },
         )?;
         add(&mut total, &done);

@@ -79,8 +79,10 @@ const ENTRIES: &[Entry] = &[
     },
 ];
 
-/// Kept answers: the question, the sentence with its numbers, the quoted words.
-const ANSWERS: &[(&str, Step, &str, &[(i64, &str)])] = &[
+/// A kept answer: the question, the step, the sentence with its numbers, the items and their quoted words.
+type Scripted = (&'static str, Step, &'static str, &'static [(i64, &'static str)]);
+
+const ANSWERS: &[Scripted] = &[
     (
         "When does the heating engineer come?",
         Step::Template,

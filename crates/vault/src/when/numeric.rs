@@ -166,9 +166,15 @@ impl Grammar<'_> {
                 .is_none_or(|l| matches!(l.token.shape, Shape::Symbol(c) if c != '%' && c != '€'));
         // "at 7. Then" ends a sentence and "bei 1.5" goes on: a dotted day wants its German preposition.
         let dotted = self.lexeme(next - 1).is_some_and(|l| l.symbol('.'));
-        let german = before(1).is_some_and(|l| matches!(l.word(), "am" | "den" | "dem" | "zum" | "vom"));
-        let goes_on = self.lexeme(next).is_some_and(|l| l.token.glued && matches!(l.token.shape, Shape::Number(..)));
-        if !(after_article && ordinal && after_preposition || french) || (dotted && !german) || goes_on {
+        let german =
+            before(1).is_some_and(|l| matches!(l.word(), "am" | "den" | "dem" | "zum" | "vom"));
+        let goes_on = self
+            .lexeme(next)
+            .is_some_and(|l| l.token.glued && matches!(l.token.shape, Shape::Number(..)));
+        if !(after_article && ordinal && after_preposition || french)
+            || (dotted && !german)
+            || goes_on
+        {
             return None;
         }
         let today = self.now.date();
