@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
-use infer::hub::registry::{DEFAULT_CHAT, DEFAULT_EMBED, Task};
+use infer::hub::registry::{DEFAULT_CHAT, DEFAULT_EMBED, Task, named};
 use infer::hub::{Entry, Hub, Stage};
 use infer::{Embedder, Engine};
 
@@ -122,7 +122,8 @@ impl Shelf {
     ) -> Result<(), Error> {
         self.fetches().insert(name.into(), Fetch { bytes: Some(0), failure: String::new() });
         let mut asked = String::new();
-        let mut received = 0;
+        // Of the file under way, and of all.
+        let (mut received, mut counted) = (0, 0);
         let pulled = self.hub.pull(name, None, &mut |step| {
             let file = format!("{} of {name}", step.file);
             if matches!(step.stage, Stage::Connecting | Stage::Downloading) && asked != file {
@@ -131,6 +132,7 @@ impl Shelf {
                 received = 0;
             }
             if step.stage == Stage::Downloading {
+                counted += step.done.saturating_sub(received);
                 self.notes.received(step.done.saturating_sub(received));
                 received = step.done.max(received);
                 if let Some(fetch) = self.fetches().get_mut(name) {
@@ -150,6 +152,9 @@ impl Shelf {
         let mut fetches = self.fetches();
         match pulled {
             Ok(_) => {
+                // Not every source tells how far it is; the model's size is known.
+                let whole = named(name).map_or(0, |model| model.bytes);
+                self.notes.received(whole.saturating_sub(counted));
                 fetches.remove(name);
                 Ok(())
             }
@@ -229,7 +234,7 @@ impl Shelf {
     fn locate(&self, model: &str) -> Result<std::path::PathBuf, Fault> {
         let given =
             self.given.as_deref().filter(|given| *given == model || file_name(given) == model);
-        let known = infer::hub::registry::named(model).is_some();
+        let known = named(model).is_some();
         // Only names: a request must not open files by their path.
         let what =
             given.or_else(|| known.then_some(model)).ok_or_else(|| Fault::no_model(model))?;

@@ -239,10 +239,10 @@ pub(super) fn first_questions(state: &LifeState, friend: Option<&str>) -> Vec<St
     let has = |kind: &str| state.kinds.iter().any(|(name, n)| name == kind && *n > 0);
     let mut questions = Vec::new();
     if has("event") {
-        questions.push("What is next in my calendar?".to_owned());
+        questions.push("What is my next appointment?".to_owned());
     }
     if let Some(friend) = friend {
-        questions.push(format!("What did {friend} write last?"));
+        questions.push(format!("What is the latest mail from {friend}?"));
     }
     if has("mail") {
         questions.push("How many mails did I get last month?".to_owned());
