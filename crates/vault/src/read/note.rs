@@ -353,7 +353,8 @@ pub(crate) fn parse_date(text: &str) -> Option<When> {
     }
     let utc = jiff::tz::TimeZone::UTC;
     let seconds = |at: jiff::civil::DateTime| utc.to_timestamp(at).ok().map(|t| t.as_second());
-    let has_time = text.len() > 10 && text[10..].contains(':');
+    // `get`: in a damaged file, byte 10 may lie inside a character.
+    let has_time = text.get(10..).is_some_and(|time| time.contains(':'));
     if has_time && let Ok(at) = text.parse::<jiff::civil::DateTime>() {
         return Some(When {
             start: seconds(at)?,
@@ -379,4 +380,15 @@ fn date_in_name(stem: &str) -> Option<When> {
         return None;
     }
     parse_date(&format!("{}-{}-{}", &digits[..4], &digits[4..6], &digits[6..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_damaged_inside_a_character_is_no_date() {
+        assert_eq!(parse_date("2026-11-2ü 18:30"), None);
+        assert_eq!(parse_date("2026-11-24 18:30").map(|when| when.all_day), Some(false));
+    }
 }
