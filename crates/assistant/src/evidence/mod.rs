@@ -58,7 +58,8 @@ pub struct Features {
     pub item: f32,
     /// Has a span of the wanted kind.
     pub fits: f32,
-    /// Weakest of the named people: 1 author or in the sentence, 0.7 next to it, 0.4 elsewhere in the item, 0 not.
+    /// Weakest of the named people: 1 author or in the sentence, 0.7 next to it or the one
+    /// addressed, 0.4 elsewhere in the item, 0 not.
     pub people: f32,
     /// Share of unknown capitalised names that the item has; 1 when there are none.
     pub names: f32,
@@ -439,9 +440,12 @@ fn people(
             })
         };
         let authored = takes_part(&[Role::From, Role::Organizer, Role::Author, Role::Subject]);
+        // What a letter to one person says, it says to that person, named or not.
+        let addressed = takes_part(&[Role::To])
+            && passage.item.people.iter().filter(|person| person.role == Role::To).count() == 1;
         let here = if said(sentence) || authored {
             1.0
-        } else if said(near) || said(&passage.item.entry.title) {
+        } else if addressed || said(near) || said(&passage.item.entry.title) {
             0.7
         } else if said(folded) || takes_part(&[Role::To, Role::Cc, Role::Attendee, Role::Mentioned])
         {
