@@ -6,7 +6,6 @@ use vault::lookup::items::Entry;
 use vault::store::Vault;
 
 use crate::answer::{Source, Step};
-use crate::words::kind_name;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Draft {
@@ -65,7 +64,7 @@ pub(crate) fn source(
         id: entry.id,
         path: entry.path.clone(),
         title: entry.title.clone(),
-        kind: kind_name(entry.kind).to_owned(),
+        kind: entry.kind.name().to_owned(),
         date: entry.date.clone(),
         start: range.start,
         end: range.end,

@@ -245,10 +245,7 @@ impl Assistant {
         for kind in [Kind::Mail, Kind::Event, Kind::Contact, Kind::Note, Kind::Document] {
             let n = self.vault.count(&Filter { kinds: vec![kind], ..Filter::default() })?;
             if n > 0 {
-                parts.push(words::count_of(
-                    usize::try_from(n).unwrap_or(usize::MAX),
-                    words::kind_name(kind),
-                ));
+                parts.push(words::count_of(usize::try_from(n).unwrap_or(usize::MAX), kind.name()));
             }
         }
         Ok(if parts.is_empty() { "an empty vault".to_owned() } else { parts.join(", ") })

@@ -1,7 +1,6 @@
-//! Words for people: names of kinds, dates written out, numbers with their separators.
+//! Words for people: dates written out, numbers with their separators.
 
 use jiff::civil::Date;
-use vault::item::Kind;
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -17,17 +16,6 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-
-/// The name of one item of a kind.
-pub(crate) fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Mail => "mail",
-        Kind::Event => "event",
-        Kind::Contact => "contact",
-        Kind::Note => "note",
-        Kind::Document => "document",
-    }
-}
 
 /// `1 mail`, `1,204 mails`.
 pub(crate) fn count_of(n: usize, noun: &str) -> String {

@@ -17,6 +17,19 @@ pub enum Kind {
     Document,
 }
 
+impl Kind {
+    /// `mail`, `event`, …: the word that is typed, shown and serialised.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Mail => "mail",
+            Kind::Event => "event",
+            Kind::Contact => "contact",
+            Kind::Note => "note",
+            Kind::Document => "document",
+        }
+    }
+}
+
 /// A point or span in time as its source states it.
 ///
 /// `start`/`end` are UTC seconds since 1970 (`end` exclusive). An all-day date is the day's midnight *in

@@ -156,7 +156,7 @@ fn one(
 
 fn noun(question: &Question) -> String {
     let kind = question.kinds.iter().copied().find(|kind| *kind != Kind::Event);
-    kind.map_or("item", words::kind_name).to_owned()
+    kind.map_or("item", vault::item::Kind::name).to_owned()
 }
 
 fn dated(entry: &Entry) -> String {

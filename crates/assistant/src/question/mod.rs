@@ -165,11 +165,7 @@ impl Question {
             intent: self.intent.name().to_owned(),
             times: self.times.iter().map(|time| time.text.clone()).collect(),
             people: self.people.iter().map(|mention| mention.name.clone()).collect(),
-            kinds: self
-                .kinds
-                .iter()
-                .map(|&kind| crate::words::kind_name(kind).to_owned())
-                .collect(),
+            kinds: self.kinds.iter().map(|&kind| kind.name().to_owned()).collect(),
         }
     }
 

@@ -251,7 +251,7 @@ fn search(
         return output::line("nothing found; `polymath vault status` shows what is in the vault");
     }
     for hit in &found.hits {
-        output::line(format!("{:>6}  {}  {} · {}", hit.id, hit.date, kind(hit.kind), hit.title))?;
+        output::line(format!("{:>6}  {}  {} · {}", hit.id, hit.date, hit.kind.name(), hit.title))?;
         output::line(format!("        {}", hit.snippet.replace('\n', " ")))?;
     }
     Ok(())
@@ -266,17 +266,13 @@ fn show(id: i64, options: &VaultOptions) -> anyhow::Result<()> {
     if options.json {
         return output::json(&json!({ "item": item, "text": text }));
     }
-    output::line(format!("{}  {}", kind(item.entry.kind), item.entry.title))?;
+    output::line(format!("{}  {}", item.entry.kind.name(), item.entry.title))?;
     output::line(format!("{}  {}{}", item.entry.date, item.entry.path, part(&item.entry.part)))?;
     for person in &item.people {
         let address = person.address.as_deref().map(|a| format!(" <{a}>")).unwrap_or_default();
         output::line(format!("{:?}: {}{address}", person.role, person.name))?;
     }
     output::line(format!("\n{text}"))
-}
-
-fn kind(kind: vault::item::Kind) -> String {
-    format!("{kind:?}").to_lowercase()
 }
 
 fn part(part: &str) -> String {

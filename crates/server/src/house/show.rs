@@ -9,20 +9,10 @@ use vault::text::header::date_for_people;
 
 use crate::backend::{Hit, ItemView, LifeState, Related, Why};
 
-pub(super) fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Mail => "mail",
-        Kind::Event => "event",
-        Kind::Contact => "contact",
-        Kind::Note => "note",
-        Kind::Document => "document",
-    }
-}
-
 pub(super) fn kind_named(name: &str) -> Option<Kind> {
     [Kind::Mail, Kind::Event, Kind::Contact, Kind::Note, Kind::Document]
         .into_iter()
-        .find(|kind| kind_name(*kind) == name)
+        .find(|kind| kind.name() == name)
 }
 
 /// "Tuesday, 24 Nov 2026"
@@ -39,7 +29,7 @@ pub(super) fn moment(seconds: i64, now: &ZonedDateTime) -> String {
 pub(super) fn entry(entry: &Entry) -> Hit {
     Hit {
         id: entry.id,
-        kind: kind_name(entry.kind).into(),
+        kind: entry.kind.name().into(),
         title: entry.title.clone(),
         path: entry.path.clone(),
         date: entry.date.clone(),
@@ -65,7 +55,7 @@ fn when(when: &When) -> String {
 pub(super) fn found(hit: vault::search::Hit) -> Hit {
     Hit {
         id: hit.id,
-        kind: kind_name(hit.kind).into(),
+        kind: hit.kind.name().into(),
         title: hit.title,
         path: hit.path,
         date: hit.date,
@@ -154,7 +144,7 @@ fn field_rows(item: &StoredItem) -> Vec<(String, String)> {
 pub(super) fn item(item: StoredItem, text: String, related: Vec<Related>) -> ItemView {
     ItemView {
         id: item.entry.id,
-        kind: kind_name(item.entry.kind).into(),
+        kind: item.entry.kind.name().into(),
         people: people_rows(&item.people),
         fields: field_rows(&item),
         has_html: ["message/", "text/markdown", "text/html"]
@@ -289,7 +279,7 @@ mod tests {
     #[test]
     fn every_kind_is_named_both_ways() {
         for name in ["mail", "event", "contact", "note", "document"] {
-            assert_eq!(kind_named(name).map(kind_name), Some(name));
+            assert_eq!(kind_named(name).map(Kind::name), Some(name));
         }
         assert_eq!(kind_named("letter"), None);
     }

@@ -9,7 +9,6 @@ use super::mail;
 use super::people::{Owner, Person};
 use crate::error::Result;
 use crate::item::Kind;
-use crate::search::kind_name;
 use crate::store::Vault;
 use crate::store::write::kind_of;
 
@@ -68,6 +67,6 @@ pub(crate) fn kinds(db: &Connection) -> Result<Vec<(String, u64)>> {
         db,
         "SELECT kind, count(*) FROM item WHERE parent IS NULL GROUP BY kind ORDER BY kind",
     )?;
-    let name = |kind: Kind| kind_name(kind).to_owned();
+    let name = |kind: Kind| kind.name().to_owned();
     Ok(known.into_iter().map(|(kind, n)| (name(kind_of(kind)), n)).collect())
 }

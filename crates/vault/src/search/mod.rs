@@ -22,7 +22,6 @@ use serde::Serialize;
 
 pub use self::parse::Chip;
 use self::parse::Parsed;
-pub(crate) use self::parse::kind_name;
 use crate::embed::Embed;
 use crate::error::Result;
 use crate::index::read::{Bits, FieldWeights, State};

@@ -61,7 +61,7 @@ pub(super) fn parse(query: &Query) -> Result<Parsed> {
     }
     parsed.words = telling_words(&parsed.plain);
     for kind in &query.kinds {
-        parsed.chip("kind", kind_name(*kind), "");
+        parsed.chip("kind", kind.name(), "");
     }
     for tag in &query.tags {
         parsed.chip("tag", tag, "");
@@ -102,7 +102,7 @@ impl Parsed {
             "kind" | "is" => {
                 let kind = kind_named(value)
                     .ok_or_else(|| wrong("known: mail, event, contact, note, document"))?;
-                self.chip("kind", kind_name(kind), &piece.written);
+                self.chip("kind", kind.name(), &piece.written);
                 self.kinds.push(kind);
             }
             "tag" | "folder" => {
@@ -209,17 +209,6 @@ fn kind_named(name: &str) -> Option<Kind> {
         "document" | "documents" | "doc" | "file" | "files" | "pdf" => Kind::Document,
         _ => return None,
     })
-}
-
-/// `mail`, `event`, …
-pub(crate) fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Mail => "mail",
-        Kind::Event => "event",
-        Kind::Contact => "contact",
-        Kind::Note => "note",
-        Kind::Document => "document",
-    }
 }
 
 /// The days of `2026`, `2026-06` or `2026-06-17`, in UTC.
