@@ -110,11 +110,52 @@ fn an_abstention_says_what_was_searched_and_the_keys_work() {
 }
 
 #[test]
+fn no_place_of_the_page_breaks_a_rule_of_accessibility_in_either_colours() {
+    let Some(rules) = accessibility_rules() else { return };
+    let Some(browser) = Browser::start(1280, 800) else { return };
+    let running = Running::start();
+    browser.open(running.server.address());
+    let check = |place: &str| {
+        browser.run(&rules);
+        let broken = browser.wait_value(
+            "axe.run().then(found => found.violations.map(rule => `${rule.id}: ${rule.nodes[0].html}`))",
+        );
+        assert_eq!(broken, serde_json::json!([]), "{place}");
+    };
+    for colours in ["light", "dark"] {
+        browser.evaluate(&format!("document.documentElement.dataset.theme = '{colours}'"));
+        for way in ["search", "found", "vault", "models", "settings", "ask"] {
+            browser.evaluate(&format!("location.hash = '#/{way}'"));
+            browser.wait_for("document.querySelector('h1')");
+            check(way);
+        }
+    }
+    browser.click(".questions button");
+    browser.wait_for("document.querySelector('.how .step')");
+    check("answer");
+    browser.click(".text .cite");
+    browser.wait_for("document.querySelector('.item mark')");
+    check("item");
+    browser.wait_for("document.scrollingElement.scrollHeight <= innerHeight");
+}
+
+#[test]
 fn without_the_token_the_door_is_shut() {
     let Some(browser) = Browser::start(1280, 800) else { return };
     let running = Running::start();
     browser.open(&format!("http://{}/", running.host()));
     assert!(browser.text("h1").contains("locked"));
+}
+
+/// The source of `axe-core`, which `scripts/test` fetches.
+fn accessibility_rules() -> Option<String> {
+    let fetched = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.cache/axe/axe.min.js");
+    let path = std::env::var("POLYMATH_TEST_AXE").unwrap_or_else(|_| fetched.to_owned());
+    let rules = std::fs::read_to_string(&path);
+    if rules.is_err() {
+        eprintln!("skipped: {path} is not there; scripts/test fetches axe-core");
+    }
+    rules.ok()
 }
 
 /// What was asked of anybody but our server. The browser's own start page (`chrome:`, `data:`) asks nobody.

@@ -119,6 +119,19 @@ impl Browser {
         self.post("/execute/sync", json!({ "script": format!("return {expression}"), "args": [] }))
     }
 
+    /// Runs a script in the page, beside its own.
+    pub fn run(&self, script: &str) {
+        self.post("/execute/sync", json!({ "script": script, "args": [] }));
+    }
+
+    /// What a promise in the page becomes.
+    pub fn wait_value(&self, promise: &str) -> Value {
+        let script = format!(
+            "const done = arguments[0]; ({promise}).then(done, error => done(String(error)))"
+        );
+        self.post("/execute/async", json!({ "script": script, "args": [] }))
+    }
+
     /// Watches an expression, frame by frame, until it is true; panics after twenty seconds.
     pub fn wait_for(&self, expression: &str) {
         let script = format!(

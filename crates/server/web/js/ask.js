@@ -69,6 +69,7 @@ export function Ask() {
     if (last && document.activeElement === document.body && hovers()) document.getElementById("question").focus();
   }, [last?.id]);
   return html`<div class="talk">
+    ${list.length > 0 && html`<h1 class="hidden-but-read">Conversation</h1>`}
     <div class="turns" ref=${end}>
       ${list.length ? html`<div class="inner">${list.map((turn) => html`<${Turn} key=${turn.id} turn=${turn} />`)}</div>` : html`<${Welcome} />`}
     </div>
