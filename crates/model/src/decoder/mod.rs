@@ -14,7 +14,9 @@
 //! in the cache and is reused: a step of one token allocates nothing. Weights are read where they
 //! lie in the file. The decoder itself never changes, so any number of caches can share it.
 
+mod attention;
 mod cache;
+mod feed_forward;
 mod layer;
 
 use std::path::Path;
@@ -28,6 +30,7 @@ use crate::gguf::Gguf;
 use crate::names;
 use crate::safetensors::{read_json, read_weights};
 use crate::weights::{StoredMatrix, Weights};
+use attention::Remembered;
 pub use cache::KvCache;
 use cache::Scratch;
 use layer::Layer;
@@ -183,8 +186,8 @@ impl Decoder {
         for (layer_idx, layer) in self.layers.iter().enumerate() {
             let rotation = if layer.is_local() { &local } else { &rotation };
             let (keys, values, scratch) = cache.layer(layer_idx, tokens.len());
-            layer.attend(pool, config, scratch, keys, values, first, rotation);
-            layer.feed_forward(pool, config, scratch);
+            let remembered = Remembered { keys, values, first };
+            layer.run(pool, config, scratch, remembered, rotation);
         }
         cache.advance(tokens.len());
     }

@@ -1,0 +1,97 @@
+//! The attention block: projections, rotation, cache, attention, output projection.
+//!
+//! It reads the normed residual stream and leaves what is to be added to it in `update`; norms around the
+//! block and the sum itself belong to the layer.
+
+use kernels::attention::{self, Mask, Shape};
+use kernels::norm::rms_norm_in_place;
+use kernels::pool::Pool;
+use kernels::rope::{self, Rotation};
+
+use super::cache::Scratch;
+use super::layer::{Names, gain};
+use crate::Error;
+use crate::config::{DecoderConfig, Reach};
+use crate::weights::linear::Linear;
+
+/// The projections of one layer's attention.
+#[derive(Debug)]
+pub(super) struct Attention {
+    reach: Reach,
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    output: Linear,
+    /// Norms over each query and each key head.
+    head_norms: Option<(Vec<f32>, Vec<f32>)>,
+}
+
+/// The cache of one layer `[len, kv_heads, head_dim]`, ending in zeroed rows for this chunk, which are filled
+/// in. The chunk's first position is `first`.
+pub(super) struct Remembered<'a> {
+    pub(super) keys: &'a mut [f32],
+    pub(super) values: &'a mut [f32],
+    pub(super) first: usize,
+}
+
+impl Attention {
+    pub(super) fn new(config: &DecoderConfig, names: &Names<'_>) -> Result<Self, Error> {
+        let (hidden, biases) = (config.hidden, config.biases);
+        let (query, kv) = (config.query_width(), config.kv_width());
+        let head_norms = match config.qk_norm {
+            true => {
+                let norm = |part| gain(config, names.weights, &names.of(part), config.head_dim);
+                Some((norm("attn_q_norm.weight")?, norm("attn_k_norm.weight")?))
+            }
+            false => None,
+        };
+        Ok(Self {
+            reach: config.layers[names.layer_idx],
+            query: names.linear("attn_q", query, hidden, biases.qkv)?,
+            key: names.linear("attn_k", kv, hidden, biases.qkv)?,
+            value: names.linear("attn_v", kv, hidden, biases.qkv)?,
+            output: names.linear("attn_output", hidden, query, biases.attention_output)?,
+            head_norms,
+        })
+    }
+
+    pub(super) fn is_local(&self) -> bool {
+        self.reach == Reach::Local
+    }
+
+    /// `update` = attention over `normed` and what is remembered.
+    pub(super) fn run(
+        &self,
+        pool: &Pool,
+        config: &DecoderConfig,
+        scratch: &mut Scratch,
+        remembered: Remembered<'_>,
+        rotation: &Rotation,
+    ) {
+        let Scratch { normed, queries, gathered, update, .. } = scratch;
+        let Remembered { keys, values, first } = remembered;
+        let new_keys = &mut keys[first * config.kv_width()..];
+        self.query.apply(pool, queries, normed);
+        self.key.apply(pool, new_keys, normed);
+        self.value.apply(pool, &mut values[first * config.kv_width()..], normed);
+        if let Some((query_norm, key_norm)) = &self.head_norms {
+            rms_norm_in_place(pool, queries, query_norm, config.norm_eps);
+            rms_norm_in_place(pool, new_keys, key_norm, config.norm_eps);
+        }
+        let layout = config.rotary.layout;
+        rope::rotate(pool, queries, rotation, config.n_heads, config.head_dim, layout);
+        rope::rotate(pool, new_keys, rotation, config.n_kv_heads, config.head_dim, layout);
+        let shape = Shape {
+            n_queries: normed.len() / config.hidden,
+            n_keys: keys.len() / config.kv_width(),
+            heads: config.n_heads,
+            kv_heads: config.n_kv_heads,
+            head_dim: config.head_dim,
+            mask: Mask::Causal { first, window: self.is_local().then_some(config.window) },
+            scale: config.attention_scale,
+            soft_cap: config.attention_soft_cap,
+        };
+        attention::attend(pool, gathered, queries, keys, values, &shape);
+        self.output.apply(pool, update, gathered);
+    }
+}
