@@ -1,6 +1,7 @@
 //! A model ready to run: weights, tokenizer, chat template and threads. It never changes, so any number of
 //! sessions share it.
 
+use crate::form::{Form, Forms, Guide};
 use crate::vocabulary::Text;
 use crate::{Error, Info, inspect};
 use corpus::chat::{ChatTemplate, Message, RenderOptions};
@@ -10,7 +11,7 @@ use model::config::DecoderConfig;
 use model::decoder::Decoder;
 use model::gguf::Gguf;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// A loaded model. Cloning shares it.
@@ -26,6 +27,8 @@ struct Shared {
     text: Text,
     pool: Pool,
     load_time: Duration,
+    /// Made when the first answer of a given form is wanted.
+    forms: OnceLock<Result<Forms, String>>,
 }
 
 impl Engine {
@@ -44,6 +47,7 @@ impl Engine {
             text,
             pool: Pool::new(n_threads),
             load_time: start.elapsed(),
+            forms: OnceLock::new(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -65,6 +69,7 @@ impl Engine {
             text: Text { tokenizer, template, end },
             pool: Pool::new(n_threads),
             load_time: Duration::ZERO,
+            forms: OnceLock::new(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -150,6 +155,15 @@ impl Engine {
     /// Threads that the engine computes on.
     pub fn n_threads(&self) -> usize {
         self.shared.pool.n_threads()
+    }
+
+    /// What keeps an answer to a form.
+    pub(crate) fn guide(&self, form: &Form) -> Result<Guide, Error> {
+        let tokenizer = self.tokenizer()?;
+        let forms = self.shared.forms.get_or_init(|| {
+            Forms::new(tokenizer, self.vocab(), self.end_tokens()).map_err(|e| e.to_string())
+        });
+        forms.as_ref().map_err(|reason| Error::Form(reason.clone()))?.guide(form)
     }
 
     pub(crate) fn decoder(&self) -> &Decoder {

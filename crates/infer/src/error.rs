@@ -76,4 +76,23 @@ pub enum Error {
         /// What is allowed.
         range: &'static str,
     },
+
+    /// A pass through the network failed for all that took part.
+    #[error("{0}")]
+    Step(String),
+
+    /// There can be no answer of the wanted form.
+    #[error("the form of the answer cannot be kept: {0}")]
+    Form(String),
+
+    /// Too many requests wait already.
+    #[error("{waiting} requests wait for the model already; hint: try again shortly")]
+    Busy {
+        /// How many.
+        waiting: usize,
+    },
+
+    /// The thread that runs the model broke off.
+    #[error("the model's work on this request broke off; hint: try again")]
+    BrokenOff,
 }

@@ -1,6 +1,6 @@
 //! What is asked of a generation and what comes back.
 
-use crate::Sampling;
+use crate::{Form, Sampling};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,6 +20,12 @@ pub struct GenerateOptions {
     pub context_len: Option<usize>,
     /// Go on after the model has ended its answer; for measurements.
     pub ignore_end: bool,
+    /// What the text has to be.
+    pub form: Option<Form>,
+    /// Report the probability of each token and of so many others that were likely in its place.
+    pub top_logprobs: Option<usize>,
+    /// Guess at most so many tokens from what the text repeats; they change the speed and never the answer.
+    pub guess_tokens: usize,
 }
 
 impl Default for GenerateOptions {
@@ -31,6 +37,9 @@ impl Default for GenerateOptions {
             truncate: Truncate::Refuse,
             context_len: None,
             ignore_end: false,
+            form: None,
+            top_logprobs: None,
+            guess_tokens: 4,
         }
     }
 }
@@ -69,13 +78,47 @@ impl Truncate {
 }
 
 /// A piece of the answer on its way out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Piece {
     /// Whole characters; may be the text of several tokens, or of none while a character or a possible stop
     /// text is incomplete (then no piece comes).
     pub text: String,
     /// Tokens generated so far.
     pub n_tokens: usize,
+    /// Of the tokens since the last piece, where [`GenerateOptions::top_logprobs`] asks for them.
+    pub logprobs: Vec<TokenLogprobs>,
+}
+
+/// How probable a chosen token was, and what else was likely: natural logarithms, before temperature, penalties
+/// and [`Form`] changed anything.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenLogprobs {
+    /// The token that was chosen.
+    pub token: u32,
+    /// Its log-probability.
+    pub logprob: f32,
+    /// (token, log-probability), most probable first.
+    pub top: Vec<(u32, f32)>,
+}
+
+impl TokenLogprobs {
+    /// From the logits `[vocab]` that `token` was chosen from.
+    pub(crate) fn new(logits: &[f32], token: u32, n_top: usize) -> Self {
+        let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let sum: f64 = logits.iter().map(|&logit| f64::exp(f64::from(logit - largest))).sum();
+        let logprob = |id: u32| (f64::from(logits[id as usize] - largest) - sum.ln()) as f32;
+        let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
+        let by_logit =
+            |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
+        let n_top = n_top.min(ids.len());
+        if n_top > 0 && n_top < ids.len() {
+            ids.select_nth_unstable_by(n_top - 1, by_logit);
+        }
+        ids.truncate(n_top);
+        ids.sort_unstable_by(by_logit);
+        let top = ids.into_iter().map(|id| (id, logprob(id))).collect();
+        Self { token, logprob: logprob(token), top }
+    }
 }
 
 /// An answer.
@@ -85,6 +128,8 @@ pub struct Generation {
     pub text: String,
     /// The tokens, without the end token; with those that a stop text was made of.
     pub tokens: Vec<u32>,
+    /// For each of the tokens, where [`GenerateOptions::top_logprobs`] asks for them.
+    pub logprobs: Vec<TokenLogprobs>,
     /// Why it ended.
     pub finish: Finish,
     /// Tokens of the prompt, as it was used.

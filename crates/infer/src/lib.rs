@@ -18,8 +18,14 @@
 //! # }
 //! ```
 
+mod batch;
 mod engine;
 mod session;
+
+mod answer;
+mod draft;
+mod form;
+mod turn;
 
 mod generation;
 mod sampling;
@@ -36,11 +42,13 @@ pub mod hub;
 
 mod error;
 
+pub use batch::{Batcher, Counters, Limits};
 pub use embedder::{Embedder, Purpose};
 pub use engine::Engine;
 pub use error::Error;
+pub use form::Form;
 pub use generation::{
-    Cancel, Finish, GenerateOptions, Generation, Piece, Score, Timings, Truncate,
+    Cancel, Finish, GenerateOptions, Generation, Piece, Score, Timings, TokenLogprobs, Truncate,
 };
 pub use inspect::{Info, TokenizerInfo, inspect};
 pub use model::encoder::Precision;

@@ -4,13 +4,10 @@
 //! network computed for them, keeps the longest common beginning, and computes only the rest: a conversation
 //! that grows by a turn costs a turn.
 
-use crate::generation::{Cancel, Finish, GenerateOptions, Generation, Piece, Score, Timings};
-use crate::sampling::Sampler;
-use crate::stop::StopWatch;
+use crate::generation::{Cancel, Finish, GenerateOptions, Generation, Piece, Score};
+use crate::turn::Turn;
 use crate::{Engine, Error};
-use corpus::tokenizer::DecodeStream;
 use model::decoder::{KvCache, Rows};
-use std::time::Instant;
 
 /// Tokens of a prompt between two looks at [`Cancel`]: fractions of a second for models that fit a laptop.
 const CHUNK_TOKENS: usize = 128;
@@ -64,58 +61,25 @@ impl Session {
         cancel: &Cancel,
         on_piece: &mut dyn FnMut(&Piece),
     ) -> Result<Generation, Error> {
-        let start = Instant::now();
-        let limit = self.limit(options.context_len);
-        let prompt = fit(prompt, options, limit)?;
-        let mut sampler = Sampler::new(&options.sampling, &prompt.tokens)?;
         let engine = self.engine.clone();
-        let mut answer = Answer::new(&engine, options, on_piece);
-
-        let cached_tokens = self.rewind_to_common(&prompt.tokens);
-        let mut finish = None;
-        if !self.read(&prompt.tokens[cached_tokens..], cancel)? {
-            finish = Some(Finish::Cancelled);
+        let mut turn = Turn::new(&engine, prompt, options)?;
+        turn.remember(self.rewind_to_common(turn.prompt()));
+        while !turn.has_ended() {
+            if cancel.is_cancelled() {
+                turn.end(Finish::Cancelled);
+                break;
+            }
+            let feed = turn.feed(CHUNK_TOKENS);
+            let n_fed = feed.tokens.len();
+            self.step(&feed.tokens, feed.want)?;
+            let kept = turn.absorb(n_fed, &mut self.logits, engine.vocab());
+            self.truncate(kept.as_ref().copied().unwrap_or(self.tokens.len()));
+            kept?;
+            turn.take_pieces().for_each(|piece| on_piece(&piece));
         }
-        let prefill = start.elapsed();
-        let mut first_token = None;
-        let finish = loop {
-            finish = finish.or_else(|| answer.is_full().then_some(Finish::Length));
-            if let Some(finish) = finish {
-                break finish;
-            }
-            let position = self.tokens.len();
-            let token = sampler.next(&mut self.logits).ok_or(Error::NotFinite { position })?;
-            first_token.get_or_insert_with(|| start.elapsed());
-            finish = answer.push(token);
-            if finish.is_some() {
-                continue;
-            }
-            if answer.is_full() {
-                finish = Some(Finish::Length);
-            } else if self.tokens.len() >= limit {
-                finish = Some(Finish::ContextFull);
-            } else if cancel.is_cancelled() {
-                finish = Some(Finish::Cancelled);
-            } else {
-                self.step(&[token], Rows::Last)?;
-            }
-        };
-        let total = start.elapsed();
-        let (text, tokens) = answer.finish();
-        Ok(Generation {
-            text,
-            tokens,
-            finish,
-            prompt_tokens: prompt.tokens.len(),
-            cached_tokens,
-            dropped_tokens: prompt.dropped,
-            timings: Timings {
-                prefill,
-                first_token: first_token.unwrap_or_default(),
-                decode: total.saturating_sub(first_token.unwrap_or(total)),
-                total,
-            },
-        })
+        turn.close();
+        turn.take_pieces().for_each(|piece| on_piece(&piece));
+        Ok(turn.into_generation())
     }
 
     /// How probable each continuation is after `prompt`. The prompt is read once; each continuation is read
@@ -231,87 +195,5 @@ impl Score {
         let best = logits.iter().position(|&logit| logit == largest);
         self.greedy &= best == Some(target as usize);
         Ok(())
-    }
-}
-
-/// A prompt as it is used.
-struct Fitted<'p> {
-    tokens: std::borrow::Cow<'p, [u32]>,
-    dropped: usize,
-}
-
-fn fit<'p>(
-    prompt: &'p [u32],
-    options: &GenerateOptions,
-    limit: usize,
-) -> Result<Fitted<'p>, Error> {
-    if prompt.is_empty() {
-        return Err(Error::EmptyPrompt);
-    }
-    let plan = options.truncate.plan(prompt.len(), options.max_tokens, limit);
-    let (first, rest) = plan.ok_or(Error::ContextFull { needed: prompt.len() + 1, limit })?;
-    Ok(match rest - first {
-        0 => Fitted { tokens: prompt.into(), dropped: 0 },
-        dropped => Fitted { tokens: [&prompt[..first], &prompt[rest..]].concat().into(), dropped },
-    })
-}
-
-/// The answer while it grows: tokens → characters → text up to a stop text.
-struct Answer<'a> {
-    engine: &'a Engine,
-    options: &'a GenerateOptions,
-    on_piece: &'a mut dyn FnMut(&Piece),
-    stream: Option<DecodeStream<'a>>,
-    watch: StopWatch,
-    /// A stop text came up; nothing goes out any more.
-    stopped: bool,
-    text: String,
-    tokens: Vec<u32>,
-}
-
-impl<'a> Answer<'a> {
-    fn new(
-        engine: &'a Engine,
-        options: &'a GenerateOptions,
-        on_piece: &'a mut dyn FnMut(&Piece),
-    ) -> Self {
-        let stream = engine.tokenizer().ok().map(|tokenizer| tokenizer.stream());
-        let watch = StopWatch::new(&options.stop);
-        let (text, tokens) = (String::new(), Vec::new());
-        Self { engine, options, on_piece, stream, watch, stopped: false, text, tokens }
-    }
-
-    fn is_full(&self) -> bool {
-        self.tokens.len() >= self.options.max_tokens
-    }
-
-    fn push(&mut self, token: u32) -> Option<Finish> {
-        if !self.options.ignore_end && self.engine.end_tokens().contains(&token) {
-            return Some(Finish::Stop);
-        }
-        self.tokens.push(token);
-        let text = self.stream.as_mut().and_then(|stream| stream.push(token))?;
-        let watched = self.watch.push(&text);
-        self.emit(watched.text);
-        self.stopped = watched.stopped;
-        self.stopped.then_some(Finish::Stop)
-    }
-
-    fn emit(&mut self, text: String) {
-        if !text.is_empty() {
-            self.text.push_str(&text);
-            (self.on_piece)(&Piece { text, n_tokens: self.tokens.len() });
-        }
-    }
-
-    /// Lets out what was held back.
-    fn finish(mut self) -> (String, Vec<u32>) {
-        if !self.stopped {
-            let last = self.stream.as_mut().and_then(|stream| stream.finish()).unwrap_or_default();
-            let watched = self.watch.push(&last);
-            let held = if watched.stopped { String::new() } else { self.watch.finish() };
-            self.emit(watched.text + &held);
-        }
-        (self.text, self.tokens)
     }
 }

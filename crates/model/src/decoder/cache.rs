@@ -49,6 +49,19 @@ impl KvCache {
         self.len = len;
     }
 
+    /// A cache of its own for the first `len` positions.
+    pub fn copy(&self, len: usize) -> Self {
+        let len = len.min(self.len);
+        let first = |layer: &Vec<f32>| layer[..layer.len() / self.len.max(1) * len].to_vec();
+        Self {
+            keys: self.keys.iter().map(first).collect(),
+            values: self.values.iter().map(first).collect(),
+            len,
+            capacity: self.capacity,
+            scratch: Scratch::default(),
+        }
+    }
+
     /// Memory that each remembered position takes.
     pub fn bytes_per_token(config: &DecoderConfig) -> usize {
         config.n_layers() * 2 * config.kv_width() * size_of::<f32>()

@@ -18,6 +18,7 @@ mod attention;
 mod cache;
 mod feed_forward;
 mod layer;
+mod parts;
 
 use std::path::Path;
 
@@ -34,6 +35,7 @@ use attention::Remembered;
 pub use cache::KvCache;
 use cache::Scratch;
 use layer::Layer;
+pub use parts::Part;
 
 /// Tokens of a prompt that go through the layers together. Long enough that a weight, once
 /// dequantised, is used many times; short enough that activations stay in the processor's cache.

@@ -1,47 +1,8 @@
 //! What sessions promise, on a Llama of 3 layers and 128 tokens with random weights (golden/llama-tiny).
 
-use corpus::tokenizer::{Roles, TokenType, Tokenizer, Vocabulary, VocabularyKind};
-use infer::{
-    Cancel, Engine, Error, Finish, GenerateOptions, Generation, Sampling, Session, Truncate,
-};
-use model::decoder::Decoder;
-use std::path::{Path, PathBuf};
-
-const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../golden/llama-tiny");
-const VOCAB: u32 = 128;
-const CONTEXT: usize = 256;
-
-/// Letters for the tiny model: token 3 is a space, 4… are `!`, `"`, `#` and so on.
-fn tokenizer() -> Tokenizer {
-    let mut tokens =
-        vec!["<pad>".to_string(), "<s>".to_string(), "</s>".to_string(), "▁".to_string()];
-    tokens.extend((b'!'..=b'~').map(|byte| (byte as char).to_string()));
-    tokens.extend((tokens.len() as u32..VOCAB).map(|id| format!("({id})")));
-    let mut types = vec![TokenType::Normal; tokens.len()];
-    types[..3].fill(TokenType::Control);
-    Tokenizer::from_vocabulary(Vocabulary {
-        kind: VocabularyKind::SentencePieceBpe,
-        scores: vec![0.0; tokens.len()],
-        types,
-        tokens,
-        roles: Roles { unk: Some(0), bos: Some(1), eos: Some(2), ..Roles::default() },
-        ..Vocabulary::default()
-    })
-    .unwrap()
-}
-
-fn engine_at(path: &Path) -> Engine {
-    let decoder = Decoder::load(path).unwrap();
-    Engine::from_parts("llama-tiny", decoder, Some(tokenizer()), None, 2)
-}
-
-fn engine() -> Engine {
-    engine_at(Path::new(TINY))
-}
-
-fn prompt(len: usize) -> Vec<u32> {
-    (0..len as u32).map(|i| 3 + (i * 37 + 11) % (VOCAB - 3)).collect()
-}
+use crate::tiny::{CONTEXT, TINY, VOCAB, engine, engine_at, prompt};
+use infer::{Cancel, Error, Finish, GenerateOptions, Generation, Sampling, Session, Truncate};
+use std::path::PathBuf;
 
 fn options(max_tokens: usize) -> GenerateOptions {
     GenerateOptions { max_tokens, ignore_end: true, ..GenerateOptions::default() }
@@ -254,4 +215,53 @@ fn weights_that_are_not_numbers_give_an_error_and_no_words() {
     let wrong = session.generate(&prompt(4), &options(3), &Cancel::new(), &mut |_| {});
     assert!(matches!(wrong, Err(Error::NotFinite { position: 4 })));
     assert!(matches!(session.score(&prompt(4), &[vec![3, 4]]), Err(Error::NotFinite { .. })));
+}
+
+#[test]
+fn guesses_change_the_speed_and_never_the_answer() {
+    let engine = engine();
+    // Text that repeats itself, so that there is something to guess.
+    let prompt: Vec<u32> = prompt(12).into_iter().cycle().take(60).collect();
+    for options in [options(60), warm(5), warm(6)] {
+        let answers = [0, 1, 3, 8].map(|guess_tokens| {
+            let options = GenerateOptions { guess_tokens, max_tokens: 60, ..options.clone() };
+            generate(&mut Session::new(&engine), &prompt, &options)
+        });
+        for answer in &answers[1..] {
+            assert_eq!(answer.tokens, answers[0].tokens);
+            assert_eq!((&answer.text, answer.finish), (&answers[0].text, answers[0].finish));
+        }
+    }
+    // And the session holds what it says it holds.
+    let mut session = Session::new(&engine);
+    let first = generate(&mut session, &prompt, &options(30));
+    let remembered = session.tokens().to_vec();
+    assert_eq!(remembered, [&prompt[..], &first.tokens[..29]].concat());
+    let again = session.logits(&remembered).unwrap();
+    assert_eq!(argmax(again.last().unwrap()), first.tokens[29]);
+}
+
+#[test]
+fn log_probabilities_are_those_of_the_logits() {
+    let prompt = prompt(9);
+    let sampling = Sampling { temperature: 2.0, seed: 3, ..Sampling::default() };
+    let asked = GenerateOptions { sampling, top_logprobs: Some(4), ..options(6) };
+    let mut pieces = Vec::new();
+    let mut session = Session::new(&engine());
+    let collect = &mut |piece: &infer::Piece| pieces.extend(piece.logprobs.clone());
+    let answer = session.generate(&prompt, &asked, &Cancel::new(), collect).unwrap();
+    assert_eq!(answer.logprobs.len(), 6);
+    assert_eq!(pieces, answer.logprobs, "what streams out is complete");
+    let text = [&prompt[..], &answer.tokens].concat();
+    let rows = session.logits(&text).unwrap();
+    for (i, said) in answer.logprobs.iter().enumerate() {
+        let row: Vec<f64> = rows[prompt.len() + i - 1].iter().map(|&x| f64::from(x)).collect();
+        let total = row.iter().map(|logit| logit.exp()).sum::<f64>().ln();
+        let wanted = row[answer.tokens[i] as usize] - total;
+        assert_eq!(said.token, answer.tokens[i]);
+        assert!((f64::from(said.logprob) - wanted).abs() < 1e-4);
+        assert_eq!(said.top.len(), 4);
+        assert_eq!(said.top[0].0, argmax(&rows[prompt.len() + i - 1]));
+        assert!(said.top.is_sorted_by(|a, b| a.1 >= b.1));
+    }
 }

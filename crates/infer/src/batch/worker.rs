@@ -1,0 +1,160 @@
+//! The thread that runs the network for all answers under way.
+
+use super::prefix::Prefixes;
+use super::{Event, Job, Shared};
+use crate::generation::{Cancel, Finish};
+use crate::turn::Turn;
+use crate::{Engine, Error};
+use model::decoder::{KvCache, Part};
+use std::panic::AssertUnwindSafe;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+
+/// An answer under way.
+struct Running<'e> {
+    turn: Turn<'e>,
+    cache: KvCache,
+    cancel: Cancel,
+    events: Sender<Event>,
+}
+
+/// Works until the batcher is dropped.
+pub(super) fn run(engine: &Engine, shared: &Shared) {
+    let bytes_per_token = KvCache::bytes_per_token(engine.config()).max(1);
+    let budget_tokens = shared.limits.prefix_bytes / bytes_per_token;
+    let mut prefixes = Prefixes::new(budget_tokens);
+    let mut running = Vec::new();
+    while admit(engine, shared, &mut running, &mut prefixes) {
+        let worked = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            step(engine, shared, &mut running, &mut prefixes);
+        }));
+        if worked.is_err() {
+            // Whatever was half done is not trusted: everybody hears of it and the work begins anew.
+            running.clear();
+            prefixes = Prefixes::new(budget_tokens);
+        }
+        shared.counts.running.store(running.len() as u64, Ordering::Relaxed);
+    }
+}
+
+/// Takes in those who wait, as far as there is room; waits when there is nothing to do. `false`: the end.
+fn admit<'e>(
+    engine: &'e Engine,
+    shared: &Shared,
+    running: &mut Vec<Running<'e>>,
+    prefixes: &mut Prefixes,
+) -> bool {
+    loop {
+        let mut line = shared.line();
+        while !line.closed && line.waiting.is_empty() && running.is_empty() {
+            line = shared.arrived.wait(line).unwrap_or_else(PoisonError::into_inner);
+        }
+        if line.closed {
+            return false;
+        }
+        if running.len() >= shared.limits.running.max(1) {
+            return true;
+        }
+        let Some(job) = line.waiting.pop_front() else { return true };
+        drop(line);
+        shared.counts.requests.fetch_add(1, Ordering::Relaxed);
+        let Job { prompt, options, cancel, events } = job;
+        match Turn::new(engine, &prompt, &options) {
+            Ok(mut turn) => {
+                let (cache, n_cached) = prefixes
+                    .take(turn.prompt())
+                    .unwrap_or_else(|| (KvCache::new(engine.config(), engine.context_len()), 0));
+                turn.remember(n_cached);
+                let counts = &shared.counts;
+                counts.prompt_tokens.fetch_add(turn.prompt().len() as u64, Ordering::Relaxed);
+                counts.cached_tokens.fetch_add(n_cached as u64, Ordering::Relaxed);
+                running.push(Running { turn, cache, cancel, events });
+            }
+            // Whoever asked may have left; then nobody needs to hear it.
+            Err(error) => drop(events.send(Event::Done(Box::new(Err(error))))),
+        }
+    }
+}
+
+/// One pass through the network for all, and what it means for each.
+fn step(engine: &Engine, shared: &Shared, running: &mut Vec<Running<'_>>, prefixes: &mut Prefixes) {
+    for one in running.iter_mut().filter(|one| one.cancel.is_cancelled()) {
+        one.turn.end(Finish::Cancelled);
+    }
+    let outcomes = read(engine, shared, running);
+    let mut still = Vec::with_capacity(running.len());
+    for (mut one, outcome) in running.drain(..).zip(outcomes) {
+        for piece in one.turn.take_pieces() {
+            if one.events.send(Event::Piece(piece)).is_err() {
+                one.cancel.cancel();
+            }
+        }
+        match outcome {
+            Ok(()) if !one.turn.has_ended() => still.push(one),
+            Ok(()) => leave(shared, one, prefixes),
+            Err(error) => drop(one.events.send(Event::Done(Box::new(Err(error))))),
+        }
+    }
+    *running = still;
+}
+
+/// Answers go on first, then prompts in the order they came, until the step is full.
+fn read(engine: &Engine, shared: &Shared, running: &mut [Running<'_>]) -> Vec<Result<(), Error>> {
+    let n_answering = running.iter().filter(|one| is_answering(one)).count();
+    let step_tokens = shared.limits.step_tokens.max(1);
+    let mut left = step_tokens.saturating_sub(n_answering).max(1);
+    // Guesses of one must not crowd out the prompts of others.
+    let guess_room = 1 + left / (4 * n_answering.max(1));
+    let mut outcomes: Vec<Result<(), Error>> = running.iter().map(|_| Ok(())).collect();
+    let (mut places, mut parts) = (Vec::new(), Vec::new());
+    for (place, one) in running.iter_mut().enumerate() {
+        let answering = is_answering(one);
+        if one.turn.has_ended() || (!answering && left == 0) {
+            continue;
+        }
+        let feed = one.turn.feed(if answering { guess_room } else { left });
+        if !answering {
+            left -= feed.tokens.len().min(left);
+        }
+        places.push((place, feed.tokens.len()));
+        parts.push(Part { cache: &mut one.cache, tokens: feed.tokens, want: feed.want });
+    }
+    let mut logits = Vec::new();
+    let forwarded = engine.decoder().forward_parts(engine.pool(), &mut parts, &mut logits);
+    let n_rows: Vec<usize> = parts.iter().map(|part| part.n_rows()).collect();
+    drop(parts);
+    shared.counts.steps.fetch_add(1, Ordering::Relaxed);
+    if let Err(error) = forwarded {
+        let reason = error.to_string();
+        for (place, _) in places {
+            outcomes[place] = Err(Error::Step(reason.clone()));
+        }
+        return outcomes;
+    }
+    let vocab = engine.vocab();
+    let mut rows = &mut logits[..];
+    for ((place, n_fed), n_rows) in places.into_iter().zip(n_rows) {
+        let (mine, rest) = rows.split_at_mut(n_rows * vocab);
+        rows = rest;
+        let one = &mut running[place];
+        outcomes[place] = one.turn.absorb(n_fed, mine, vocab).map(|kept| one.cache.truncate(kept));
+    }
+    outcomes
+}
+
+fn is_answering(one: &Running<'_>) -> bool {
+    !one.turn.has_ended() && !one.turn.is_reading_prompt()
+}
+
+/// Hands the answer over and keeps what was computed for it.
+fn leave(shared: &Shared, mut one: Running<'_>, prefixes: &mut Prefixes) {
+    one.turn.close();
+    for piece in one.turn.take_pieces() {
+        let _ = one.events.send(Event::Piece(piece));
+    }
+    prefixes.put(one.turn.read_tokens(), one.cache);
+    let generation = one.turn.into_generation();
+    shared.counts.generated_tokens.fetch_add(generation.tokens.len() as u64, Ordering::Relaxed);
+    let _ = one.events.send(Event::Done(Box::new(Ok(generation))));
+}

@@ -1,0 +1,7 @@
+//! What `infer` promises, in one program so that it links once.
+
+mod batch;
+mod form;
+mod real_models;
+mod session;
+mod tiny;
