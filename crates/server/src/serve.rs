@@ -93,7 +93,8 @@ fn router(door: Arc<Door>, backend: Arc<dyn Backend>, models: Arc<dyn Models>) -
         .route("/web/{*name}", get(assets::file))
         .with_state(door.clone())
         .nest("/api", api)
-        .nest("/v1", openai::router(models, door.clone()))
+        .nest("/v1", openai::router(models.clone(), door.clone()))
+        .merge(openai::watching(models, door.clone()))
         .layer(from_fn_with_state(door, auth::check_origin))
         .layer(map_response(assets::safe_headers))
 }

@@ -1,5 +1,7 @@
 """What the official client must be able to do with the server. Run by openai_client.rs: URL and key as arguments."""
 
+import concurrent.futures
+import json
 import sys
 
 import openai
@@ -38,7 +40,9 @@ for chunk in client.chat.completions.create(
         reasons += [chunk.choices[0].finish_reason] if chunk.choices[0].finish_reason else []
     usage = chunk.usage or usage
 assert text == whole.choices[0].message.content
-assert usage == whole.usage and reasons == [whole.choices[0].finish_reason]
+assert usage.total_tokens == whole.usage.total_tokens and reasons == [whole.choices[0].finish_reason]
+# The same prompt again: all but its last token was remembered.
+assert usage.prompt_tokens_details.cached_tokens == usage.prompt_tokens - 1, usage
 
 # A seed repeats; stop texts and limits end; max_completion_tokens is the same limit.
 seeded = [
@@ -50,6 +54,55 @@ stopped = client.chat.completions.create(model=MODEL, messages=ASK, temperature=
 assert "aris" not in stopped.choices[0].message.content and stopped.choices[0].finish_reason == "stop"
 short = client.chat.completions.create(model=MODEL, messages=ASK, temperature=0, max_completion_tokens=1)
 assert short.usage.completion_tokens == 1 and short.choices[0].finish_reason == "length"
+
+# An answer of a given form, whatever the model would rather say.
+schema = {
+    "type": "object",
+    "properties": {"city": {"type": "string", "maxLength": 20}, "country": {"enum": ["France", "Spain"]}},
+    "required": ["city", "country"],
+    "additionalProperties": False,
+}
+formed = client.chat.completions.create(
+    model=MODEL, messages=ASK, temperature=0, max_tokens=80,
+    response_format={"type": "json_schema", "json_schema": {"name": "place", "schema": schema, "strict": True}},
+)
+place = json.loads(formed.choices[0].message.content)
+assert set(place) == {"city", "country"} and place["country"] in ("France", "Spain"), place
+yes = client.completions.create(
+    model=MODEL, prompt="Is Paris in France?", temperature=0, max_tokens=9, extra_body={"grammar": 'root ::= " yes" | " no"'}
+)
+assert yes.choices[0].text in (" yes", " no") and yes.choices[0].finish_reason == "stop"
+weather = {"type": "function", "function": {"name": "weather", "parameters": {
+    "type": "object", "properties": {"city": {"type": "string", "maxLength": 12}}, "required": ["city"], "additionalProperties": False}}}
+for stream in (False, True):
+    called = client.chat.completions.create(
+        model=MODEL, messages=ASK, temperature=0, max_tokens=80, tools=[weather], tool_choice="required", stream=stream
+    )
+    calls = called.choices[0].message.tool_calls if not stream else [
+        call for chunk in called for choice in chunk.choices for call in choice.delta.tool_calls or []
+    ]
+    assert calls[0].function.name == "weather" and set(json.loads(calls[0].function.arguments)) == {"city"}, calls
+
+# Choices with their probabilities: they differ, and the first is what the seed gives alone.
+several = client.chat.completions.create(
+    model=MODEL, messages=ASK, temperature=1.5, seed=3, n=3, max_tokens=10, logprobs=True, top_logprobs=2
+)
+texts = [choice.message.content for choice in several.choices]
+assert len(set(texts)) > 1, texts
+alone = client.chat.completions.create(model=MODEL, messages=ASK, temperature=1.5, seed=3, max_tokens=10)
+assert alone.choices[0].message.content == texts[0]
+for choice in several.choices:
+    for token in choice.logprobs.content:
+        assert token.logprob <= 0 and len(token.top_logprobs) == 2 and token.top_logprobs[0].logprob >= token.logprob - 1e-6
+
+# Many at once get what they would get alone.
+def answer(i):
+    said = client.completions.create(model=MODEL, prompt=f"Count: {i}, {i + 1}, {i + 2},", temperature=0, max_tokens=12)
+    return said.choices[0].text
+
+one_by_one = [answer(i) for i in range(6)]
+with concurrent.futures.ThreadPoolExecutor(6) as pool:
+    assert list(pool.map(answer, range(6))) == one_by_one
 
 # Every role, and content in parts.
 roles = [
@@ -86,7 +139,7 @@ assert "five" in plain.choices[0].text, plain
 refused(404, "model_not_found", lambda: client.chat.completions.create(model="gpt-9", messages=ASK))
 long = [{"role": "user", "content": "word " * 9000}]
 refused(400, "context_length_exceeded", lambda: client.chat.completions.create(model=MODEL, messages=long))
-refused(400, "unsupported_value", lambda: client.chat.completions.create(model=MODEL, messages=ASK, n=2))
+refused(400, "invalid_value", lambda: client.chat.completions.create(model=MODEL, messages=ASK, n=99))
 wrong = openai.OpenAI(base_url=URL, api_key="wrong", max_retries=0)
 refused(401, "invalid_api_key", lambda: wrong.models.list())
 

@@ -36,7 +36,8 @@ fn a_chat_answer_has_its_message_its_reason_and_its_counts() {
     assert_eq!(reply["choices"][0]["finish_reason"], "stop");
     assert_eq!(
         reply["usage"],
-        json!({ "prompt_tokens": 3, "completion_tokens": 3, "total_tokens": 6 })
+        json!({ "prompt_tokens": 3, "completion_tokens": 3, "total_tokens": 6,
+                "prompt_tokens_details": { "cached_tokens": 0 } })
     );
 }
 
@@ -84,10 +85,21 @@ fn errors_have_the_shape_and_codes_that_clients_read() {
     streamed["stream"] = json!(true);
     assert_eq!(error(chat(&running, streamed)).0, 400);
     for (extra, param) in [
-        (json!({ "n": 2 }), "n"),
-        (json!({ "logprobs": true }), "logprobs"),
-        (json!({ "response_format": { "type": "json_object" } }), "response_format"),
+        (json!({ "n": 99 }), "n"),
+        (json!({ "top_logprobs": 3 }), "top_logprobs"),
+        (json!({ "logprobs": true, "top_logprobs": 30 }), "top_logprobs"),
+        (json!({ "logit_bias": { "x": 1 } }), "logit_bias"),
+        (json!({ "response_format": { "type": "xml" } }), "response_format"),
+        (json!({ "response_format": { "type": "json_schema" } }), "response_format"),
+        (
+            json!({ "response_format": { "type": "json_object" }, "grammar": "root ::= \"a\"" }),
+            "response_format",
+        ),
         (json!({ "tools": [], "tool_choice": "required" }), "tool_choice"),
+        (
+            json!({ "tool_choice": { "type": "function", "function": { "name": "absent" } } }),
+            "tool_choice",
+        ),
         (json!({ "temperature": 3 }), "temperature"),
         (json!({ "messages": [] }), "messages"),
         (json!({ "messages": [{ "role": "wizard", "content": "x" }] }), "messages"),
@@ -205,4 +217,71 @@ fn models_are_listed_and_found_by_name() {
     assert_eq!(list["data"][0]["id"], "echo");
     assert_eq!(running.get("/v1/models/echo", &[]).json()["object"], "model");
     assert_eq!(running.get("/v1/models/none", &[]).json()["error"]["code"], "model_not_found");
+}
+
+#[test]
+fn several_choices_are_made_and_their_probabilities_told() {
+    let running = Running::start();
+    let asked = json!({ "n": 3, "logprobs": true, "top_logprobs": 2 });
+    let reply = chat(&running, asked.clone()).json();
+    let choices = reply["choices"].as_array().unwrap();
+    assert_eq!(choices.len(), 3);
+    assert_eq!(reply["usage"]["prompt_tokens"], 3);
+    assert_eq!(reply["usage"]["completion_tokens"], 9);
+    for (index, choice) in choices.iter().enumerate() {
+        assert_eq!(choice["index"], index);
+        let content = choice["logprobs"]["content"].as_array().unwrap();
+        let text: String = content.iter().filter_map(|token| token["token"].as_str()).collect();
+        assert_eq!(text, "one two three");
+        assert_eq!(content[0]["bytes"], json!([111, 110, 101, 32]));
+        assert_eq!(content[0]["top_logprobs"][1]["logprob"], -9999.0, "JSON knows no infinity");
+    }
+    let mut streamed = asked;
+    streamed["stream"] = json!(true);
+    let events = events(&chat(&running, streamed));
+    for index in 0..3 {
+        let of = |event: &&Value| event["choices"][0]["index"] == index;
+        let mine: Vec<&Value> = events.iter().filter(of).collect();
+        assert_eq!(mine[0]["choices"][0]["delta"]["role"], "assistant");
+        let text: String =
+            mine.iter().filter_map(|e| e["choices"][0]["delta"]["content"].as_str()).collect();
+        assert_eq!(text, "one two three");
+        assert_eq!(mine.last().unwrap()["choices"][0]["finish_reason"], "stop");
+        let tokens =
+            mine.iter().filter_map(|e| e["choices"][0]["logprobs"]["content"].as_array()).flatten();
+        assert_eq!(tokens.count(), 3);
+    }
+    let body = json!({ "model": "echo", "prompt": ["a b", "c"], "n": 2, "logprobs": 1 });
+    let reply = post(&running, "/v1/completions", &body).json();
+    let texts: Vec<&str> =
+        reply["choices"].as_array().unwrap().iter().filter_map(|c| c["text"].as_str()).collect();
+    assert_eq!(texts, ["a b", "a b", "c", "c"]);
+    assert_eq!(reply["choices"][0]["logprobs"]["text_offset"], json!([0, 2]));
+    assert_eq!(reply["choices"][0]["logprobs"]["top_logprobs"][0], json!({ "a ": 0.0 }));
+    assert_eq!(reply["usage"]["prompt_tokens"], 3);
+}
+
+#[test]
+fn health_counters_and_the_document_are_served() {
+    let running = Running::start();
+    assert_eq!(running.get("/health", &[]).json(), json!({ "status": "ok" }));
+    let metrics = running.get("/metrics", &[]);
+    assert!(metrics.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
+    let text = metrics.text();
+    assert!(text.contains("# TYPE polymath_requests_total counter\n"), "{text}");
+    assert!(text.contains("polymath_requests_total{model=\"echo \\\"1\\\"\"} 3\n"), "{text}");
+    let document = running.get("/v1/openapi.json", &[]).json();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    // Every path in the document is answered, and refuses an empty body in the shape it promises.
+    for (path, ways) in document["paths"].as_object().unwrap() {
+        for way in ways.as_object().unwrap().keys() {
+            let path = path.replace("{model}", "echo");
+            let reply = match way.as_str() {
+                "get" => running.get(&path, &[]),
+                _ => post(&running, &path, &json!({})),
+            };
+            let wanted = if way == "get" { 200 } else { 400 };
+            assert_eq!(reply.status, wanted, "{way} {path}: {}", reply.text());
+        }
+    }
 }

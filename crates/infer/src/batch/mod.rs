@@ -82,6 +82,7 @@ struct Job {
 
 #[derive(Debug)]
 enum Event {
+    Started,
     Piece(Piece),
     Done(Box<Result<Generation, Error>>),
 }
@@ -119,6 +120,7 @@ impl Batcher {
 
     /// Continues `prompt`, as [`Session::generate`](crate::Session::generate) does, together with whatever else
     /// runs; blocks until the answer has ended. With the same options the answer is the same as alone.
+    /// `on_start` is called once, when the prompt was accepted and its turn has come.
     ///
     /// # Errors
     /// [`Error::Busy`] if too many wait, and what a session would answer.
@@ -127,6 +129,7 @@ impl Batcher {
         prompt: &[u32],
         options: &GenerateOptions,
         cancel: &Cancel,
+        on_start: &mut dyn FnMut(),
         on_piece: &mut dyn FnMut(&Piece),
     ) -> Result<Generation, Error> {
         let (events, coming) = mpsc::channel();
@@ -147,6 +150,7 @@ impl Batcher {
         self.shared.arrived.notify_one();
         loop {
             match coming.recv() {
+                Ok(Event::Started) => on_start(),
                 Ok(Event::Piece(piece)) => on_piece(&piece),
                 Ok(Event::Done(outcome)) => return *outcome,
                 Err(_) => return Err(Error::BrokenOff),

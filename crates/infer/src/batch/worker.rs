@@ -69,6 +69,8 @@ fn admit<'e>(
                 let counts = &shared.counts;
                 counts.prompt_tokens.fetch_add(turn.prompt().len() as u64, Ordering::Relaxed);
                 counts.cached_tokens.fetch_add(n_cached as u64, Ordering::Relaxed);
+                // Whoever asked may have left; the first piece will notice.
+                let _ = events.send(Event::Started);
                 running.push(Running { turn, cache, cancel, events });
             }
             // Whoever asked may have left; then nobody needs to hear it.

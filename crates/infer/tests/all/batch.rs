@@ -46,7 +46,7 @@ fn answers_together_are_the_answers_alone() {
             start.wait();
             let mut text = String::new();
             let add = &mut |piece: &infer::Piece| text.push_str(&piece.text);
-            let said = batcher.generate(prompt, options, &Cancel::new(), add).unwrap();
+            let said = batcher.generate(prompt, options, &Cancel::new(), &mut || {}, add).unwrap();
             assert_eq!(text, said.text, "what streams out is the answer");
             said
         };
@@ -73,14 +73,16 @@ fn a_client_that_leaves_frees_its_place() {
     let cancel = Cancel::new();
     let mut n_pieces = 0;
     let said = batcher
-        .generate(&prompt(4), &options(0, 200), &cancel.clone(), &mut |_| {
+        .generate(&prompt(4), &options(0, 200), &cancel.clone(), &mut || {}, &mut |_| {
             n_pieces += 1;
             cancel.cancel();
         })
         .unwrap();
     assert_eq!(said.finish, Finish::Cancelled);
     assert!(said.tokens.len() < 200);
-    let next = batcher.generate(&prompt(4), &options(0, 5), &Cancel::new(), &mut |_| {}).unwrap();
+    let next = batcher
+        .generate(&prompt(4), &options(0, 5), &Cancel::new(), &mut || {}, &mut |_| {})
+        .unwrap();
     assert_eq!(next.tokens, alone(&prompt(4), &options(0, 5)).tokens);
 }
 
@@ -89,14 +91,15 @@ fn what_cannot_be_done_is_refused_and_harms_nobody() {
     let engine = engine();
     let batcher = Batcher::new(&engine, Limits::default());
     let run = |prompt: &[u32], options: &GenerateOptions| {
-        batcher.generate(prompt, options, &Cancel::new(), &mut |_| {})
+        batcher.generate(prompt, options, &Cancel::new(), &mut || {}, &mut |_| {})
     };
     assert!(matches!(run(&[], &options(0, 3)), Err(Error::EmptyPrompt)));
     assert!(matches!(run(&prompt(CONTEXT), &options(0, 3)), Err(Error::ContextFull { .. })));
     assert!(matches!(run(&[3, VOCAB], &options(0, 3)), Err(Error::Model(_))));
     assert_eq!(run(&prompt(4), &options(0, 0)).unwrap().finish, Finish::Length);
     let full = Batcher::new(&engine, Limits { waiting: 0, ..Limits::default() });
-    let refused = full.generate(&prompt(4), &options(0, 3), &Cancel::new(), &mut |_| {});
+    let refused =
+        full.generate(&prompt(4), &options(0, 3), &Cancel::new(), &mut || {}, &mut |_| {});
     assert!(matches!(refused, Err(Error::Busy { waiting: 0 })));
     assert_eq!(full.counters().refused, 1);
     assert_eq!(run(&prompt(4), &options(0, 5)).unwrap().tokens.len(), 5);

@@ -31,7 +31,7 @@ use crate::backend::{
     Backend, Card, Download, Found, ItemView, Life, OnProgress, Original, Question, Rich, Search,
     Settings, State, Status, Why,
 };
-use crate::openai::{Embedded, Fault, Generate, Generated, Models, Served};
+use crate::openai::{Embedded, Fault, Generate, Generated, Models, Piece, Served};
 use crate::stream::Cancel;
 use life::OneLife;
 use notes::Notes;
@@ -226,12 +226,16 @@ impl Models for House {
         request: &Generate,
         cancel: &Cancel,
         on_start: &mut dyn FnMut(),
-        on_piece: &mut dyn FnMut(&str),
+        on_piece: &mut dyn FnMut(&Piece),
     ) -> Result<Generated, Fault> {
         self.shelf.generate(request, cancel, on_start, on_piece)
     }
 
     fn embed(&self, model: &str, texts: &[String]) -> Result<Embedded, Fault> {
         self.shelf.embed(model, texts)
+    }
+
+    fn counters(&self) -> Vec<(String, infer::Counters)> {
+        self.shelf.counters()
     }
 }

@@ -14,7 +14,7 @@ use super::notes::Notes;
 use super::speaker::Speaker;
 use crate::Error;
 use crate::backend::{Download, ModelState};
-use crate::openai::{Embedded, Fault, Generate, Generated, Served};
+use crate::openai::{Embedded, Fault, Generate, Generated, Piece, Served};
 use crate::stream::Cancel;
 
 /// A download under way or failed, by model name.
@@ -246,7 +246,7 @@ impl Shelf {
         request: &Generate,
         cancel: &Cancel,
         on_start: &mut dyn FnMut(),
-        on_piece: &mut dyn FnMut(&str),
+        on_piece: &mut dyn FnMut(&Piece),
     ) -> Result<Generated, Fault> {
         let path = self.locate(&request.model)?;
         self.speaker.generate(&path, request, cancel, on_start, on_piece)
@@ -254,6 +254,10 @@ impl Shelf {
 
     pub(super) fn embed(&self, model: &str, texts: &[String]) -> Result<Embedded, Fault> {
         self.speaker.embed(&self.locate(model)?, texts)
+    }
+
+    pub(super) fn counters(&self) -> Vec<(String, infer::Counters)> {
+        self.speaker.counters()
     }
 }
 

@@ -1,18 +1,24 @@
 //! Loaded models: one that generates, one that embeds; each loaded when first needed and kept until another is asked for.
+//!
+//! All requests to the one that generates go through its [`Batcher`]: they run together.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use corpus::chat::RenderOptions;
-use infer::{Embedder, Engine, GenerateOptions, Precision, Purpose, Session};
+use infer::{
+    Batcher, Counters, Embedder, Engine, GenerateOptions, Limits, Precision, Purpose, TokenLogprobs,
+};
 
-use crate::openai::{Embedded, Fault, Finish, Generate, Generated, Prompt, Sampling};
+use crate::openai::{
+    Chosen, Embedded, Fault, Finish, Generate, Generated, Likely, Piece, Prompt, Sampling,
+};
 use crate::stream::Cancel;
 
 pub(super) struct Speaker {
     n_threads: usize,
-    /// The session of the last model asked, with the prompt it remembers.
-    session: Mutex<Option<(PathBuf, Session)>>,
+    /// The last model asked. Those it still answers keep it alive when another takes its place.
+    batcher: Mutex<Option<(PathBuf, Arc<Batcher>)>>,
     /// Of the last path asked for: the fast one for the vaults, the exact one for `/v1`.
     embedders: Mutex<Vec<(PathBuf, Precision, Arc<Embedder>)>>,
 }
@@ -23,7 +29,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Speaker {
     pub(super) fn new(n_threads: usize) -> Self {
-        Speaker { n_threads, session: Mutex::default(), embedders: Mutex::default() }
+        Speaker { n_threads, batcher: Mutex::default(), embedders: Mutex::default() }
     }
 
     /// The embedder at `path`. The error is a sentence.
@@ -54,60 +60,82 @@ impl Speaker {
         Ok(Embedded { vectors, tokens })
     }
 
-    /// The engine of the model at `path`, shared with the session that `/v1` talks to.
+    /// The engine of the model at `path`, shared with `/v1`.
     pub(super) fn engine(&self, path: &Path) -> Result<Engine, infer::Error> {
-        let mut kept = lock(&self.session);
-        if let Some((known, session)) = kept.as_ref()
-            && known == path
-        {
-            return Ok(session.engine().clone());
-        }
-        let engine = Engine::load(path, self.n_threads)?;
-        *kept = Some((path.into(), Session::new(&engine)));
-        Ok(engine)
+        Ok(self.batcher(path)?.engine().clone())
     }
 
-    /// Generates with the model at `path`. One at a time: the session is held while it runs.
+    fn batcher(&self, path: &Path) -> Result<Arc<Batcher>, infer::Error> {
+        let mut kept = lock(&self.batcher);
+        if let Some((known, batcher)) = kept.as_ref()
+            && known == path
+        {
+            return Ok(Arc::clone(batcher));
+        }
+        let engine = Engine::load(path, self.n_threads)?;
+        let batcher = Arc::new(Batcher::new(&engine, Limits::default()));
+        *kept = Some((path.into(), Arc::clone(&batcher)));
+        Ok(batcher)
+    }
+
+    /// What the model that generates has done; empty before the first request.
+    pub(super) fn counters(&self) -> Vec<(String, Counters)> {
+        let batcher = lock(&self.batcher).as_ref().map(|(_, batcher)| Arc::clone(batcher));
+        batcher.iter().map(|b| (b.engine().name().to_owned(), b.counters())).collect()
+    }
+
+    /// Generates with the model at `path`, together with whatever else it answers.
     pub(super) fn generate(
         &self,
         path: &Path,
         request: &Generate,
         cancel: &Cancel,
         on_start: &mut dyn FnMut(),
-        on_piece: &mut dyn FnMut(&str),
+        on_piece: &mut dyn FnMut(&Piece),
     ) -> Result<Generated, Fault> {
-        let mut kept = lock(&self.session);
-        // Taken out while it runs: were the work to panic, a session in an unknown state would not stay.
-        let (_, mut session) = match kept.take() {
-            Some((known, session)) if known == path => (known, session),
-            _ => {
-                let engine = Engine::load(path, self.n_threads).map_err(fault)?;
-                (path.to_owned(), Session::new(&engine))
-            }
+        let batcher = self.batcher(path).map_err(fault)?;
+        let engine = batcher.engine();
+        let prompt = encode(engine, &request.prompt)?;
+        let limit = engine.context_len();
+        if prompt.len() + request.max_tokens.unwrap_or(1).max(1) > limit {
+            return Err(Fault::context_length(limit, prompt.len(), request.max_tokens));
+        }
+        let options = GenerateOptions {
+            max_tokens: request.max_tokens.unwrap_or(limit - prompt.len()),
+            sampling: sampling(&request.sampling)?,
+            stop: request.stop.clone(),
+            form: request.form.clone(),
+            top_logprobs: request.top_logprobs,
+            ..GenerateOptions::default()
         };
-        let prompt = encode(session.engine(), &request.prompt)?;
-        let limit = session.engine().context_len();
-        let outcome = if prompt.len() + request.max_tokens.unwrap_or(1).max(1) > limit {
-            Err(Fault::context_length(limit, prompt.len(), request.max_tokens))
-        } else {
-            on_start();
-            let options = GenerateOptions {
-                max_tokens: request.max_tokens.unwrap_or(limit - prompt.len()),
-                sampling: sampling(&request.sampling)?,
-                stop: request.stop.clone(),
-                ..GenerateOptions::default()
-            };
-            let mut pass_on = |piece: &infer::Piece| on_piece(&piece.text);
-            session.generate(&prompt, &options, cancel.generation(), &mut pass_on).map_err(fault)
+        let mut pass_on = |piece: &infer::Piece| {
+            let tokens = piece.logprobs.iter().map(|one| chosen(engine, one)).collect();
+            on_piece(&Piece { text: piece.text.clone(), tokens });
         };
-        *kept = Some((path.into(), session));
-        let done = outcome?;
-        let finish = match done.finish {
+        let started = batcher
+            .generate(&prompt, &options, cancel.generation(), on_start, &mut pass_on)
+            .map_err(fault)?;
+        let finish = match started.finish {
             infer::Finish::Length | infer::Finish::ContextFull => Finish::Length,
             _ => Finish::Stop,
         };
-        let completion_tokens = done.tokens.len();
-        Ok(Generated { finish, prompt_tokens: done.prompt_tokens, completion_tokens })
+        Ok(Generated {
+            finish,
+            prompt_tokens: started.prompt_tokens,
+            completion_tokens: started.tokens.len(),
+            cached_tokens: started.cached_tokens,
+        })
+    }
+}
+
+fn chosen(engine: &Engine, one: &TokenLogprobs) -> Chosen {
+    let likely = |token: u32, logprob: f32| {
+        let bytes = engine.tokenizer().map(|known| known.piece_bytes(token)).unwrap_or_default();
+        Likely { text: String::from_utf8_lossy(&bytes).into_owned(), bytes, logprob }
+    };
+    Chosen {
+        token: likely(one.token, one.logprob),
+        top: one.top.iter().map(|&(token, logprob)| likely(token, logprob)).collect(),
     }
 }
 
@@ -142,7 +170,9 @@ fn fault(error: infer::Error) -> Fault {
         | E::NoChatTemplate { .. }
         | E::NoTokenizer { .. }
         | E::EmptyPrompt
+        | E::Form(_)
         | E::Option { .. } => Fault::bad(error.to_string()),
+        E::Busy { .. } => Fault::busy(error.to_string()),
         E::ContextFull { needed, limit } => Fault::context_length(*limit, *needed, None),
         _ => Fault::failed(error.to_string()),
     }
@@ -163,7 +193,7 @@ fn sampling(asked: &Sampling) -> Result<infer::Sampling, Fault> {
         presence: asked.presence_penalty,
         frequency: asked.frequency_penalty,
         seed,
-        logit_bias: Vec::new(),
+        logit_bias: asked.logit_bias.clone(),
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Roles `system`, `developer`, `user`, `assistant` and `tool`; content as a string or as text parts. Schemas of
 //! tools go into the model's own template when it knows tools, else into a system text (see [`corpus::chat`]).
-//! `tool_choice` may be `auto` or `none`: nothing here can promise a call.
+//! A `tool_choice` that insists on a call, and `response_format`, are kept by forbidding all other tokens.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -11,9 +11,13 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::fan::{Collected, Hear, generate_all};
 use super::fault::parse;
-use super::sampling::{Asked, Stop};
-use super::{Api, Fault, Generate, Generated, Models, Prompt, answer_id, sse, tools, unix_now};
+use super::sampling::{Asked, Stop, choices};
+use super::{
+    Api, Fault, Generate, Generated, Models, Piece, Prompt, answer_id, form, logprobs, sse, tools,
+    unix_now,
+};
 use corpus::chat::Message;
 
 #[derive(Debug, Deserialize)]
@@ -32,9 +36,10 @@ struct Request {
     stop: Option<Stop>,
     n: Option<u32>,
     logprobs: Option<bool>,
-    logit_bias: Option<Value>,
-    response_format: Option<Value>,
+    top_logprobs: Option<usize>,
     modalities: Option<Value>,
+    #[serde(flatten)]
+    form: form::Asked,
     #[serde(flatten)]
     sampling: Asked,
 }
@@ -45,11 +50,14 @@ pub(super) struct StreamOptions {
     pub(super) include_usage: bool,
 }
 
+/// OpenAI's own limit.
+const MOST_LOGPROBS: usize = 20;
+
 const ROLES: [&str; 5] = ["system", "developer", "user", "assistant", "tool"];
 
 impl Request {
-    /// What to generate, or what of it cannot be honoured.
-    fn check(self) -> Result<Generate, Fault> {
+    /// What to generate, one for each choice, or what of it cannot be honoured.
+    fn check(self) -> Result<Vec<Generate>, Fault> {
         if self.messages.is_empty() {
             return Err(Fault::bad("messages: at least one is needed").param("messages"));
         }
@@ -59,49 +67,35 @@ impl Request {
                 Fault::bad(format!("the role {:?} is unknown; known are {known}", message.role));
             return Err(fault.param("messages").code("invalid_value"));
         }
-        if self.n.is_some_and(|n| n != 1) {
-            return Err(Fault::unsupported(
-                "n",
-                "only one choice is made; send the request again for another",
-            ));
-        }
-        if self.logprobs == Some(true) {
-            return Err(Fault::unsupported(
-                "logprobs",
-                "this server does not return probabilities",
-            ));
-        }
-        if self.logit_bias.is_some_and(|bias| bias.as_object().is_none_or(|bias| !bias.is_empty()))
-        {
-            return Err(Fault::unsupported("logit_bias", "this server does not bias tokens"));
-        }
-        if self.response_format.is_some_and(|format| format["type"] != "text") {
-            return Err(Fault::unsupported("response_format", "only plain text is written"));
-        }
         if self.modalities.is_some_and(|modalities| modalities != json!(["text"])) {
             return Err(Fault::unsupported("modalities", "only text is written"));
         }
-        let tools = match &self.tool_choice {
-            None | Some(Value::Null) => self.tools.unwrap_or_default(),
-            Some(Value::String(choice)) if choice == "auto" => self.tools.unwrap_or_default(),
-            Some(Value::String(choice)) if choice == "none" => Vec::new(),
-            Some(_) => {
-                return Err(Fault::unsupported(
-                    "tool_choice",
-                    "auto and none are possible; a call cannot be forced",
-                ));
+        let (tools, call) = form::tools(self.tools, self.tool_choice)?;
+        let form = self.form.check()?;
+        if call.is_some() && form.is_some() {
+            let why = "a required call and a form of the answer exclude each other";
+            return Err(Fault::bad(why).param("tool_choice"));
+        }
+        let top_logprobs = match (self.logprobs, self.top_logprobs) {
+            (Some(true), n) if n.unwrap_or(0) <= MOST_LOGPROBS => Some(n.unwrap_or(0)),
+            (_, None | Some(0)) => None,
+            _ => {
+                let why = format!("top_logprobs: up to {MOST_LOGPROBS}, with logprobs");
+                return Err(Fault::bad(why).param("top_logprobs"));
             }
         };
-        if tools.iter().any(|tool| !tool["function"]["name"].is_string()) {
-            return Err(Fault::bad("tools: each needs a function with a name").param("tools"));
-        }
-        Ok(Generate {
-            model: self.model,
-            prompt: Prompt::Chat { messages: self.messages, tools },
+        let sampling = self.sampling.check()?;
+        let stop = self.stop.unwrap_or_default().check()?;
+        let generate = |index| Generate {
+            model: self.model.clone(),
+            prompt: Prompt::Chat { messages: self.messages.clone(), tools: tools.clone() },
             max_tokens: self.max_completion_tokens.or(self.max_tokens),
-            sampling: self.sampling.check()?,
-            stop: self.stop.unwrap_or_default().check()?,
-        })
+            sampling: sampling.choice(index),
+            stop: stop.clone(),
+            form: call.clone().or(form.clone()),
+            top_logprobs,
+        };
+        Ok((0..choices(self.n)?).map(generate).collect())
     }
 }
 
@@ -110,21 +104,19 @@ pub(super) async fn chat(State(api): State<Api>, body: Bytes) -> Result<Response
     let stream = request.stream == Some(true);
     let include_usage =
         request.stream_options.as_ref().is_some_and(|options| options.include_usage);
-    let generate = request.check()?;
-    let turn = api.queue.turn().await?;
+    let generates = request.check()?;
     let models = api.models.clone();
     if stream {
         return sse::respond(move |events| {
-            let _turn = turn;
-            write_stream(models.as_ref(), &generate, include_usage, events)
+            let cancel = events.cancel();
+            let mut writer = Writer::new(&generates, events);
+            let done = generate_all(models.as_ref(), &generates, &cancel, &mut writer)?;
+            writer.finish(&done, include_usage);
+            Ok(())
         })
         .await;
     }
-    sse::whole(move |cancel| {
-        let _turn = turn;
-        whole(models.as_ref(), &generate, cancel)
-    })
-    .await
+    sse::whole(move |cancel| whole(models.as_ref(), &generates, cancel)).await
 }
 
 fn tools_of(generate: &Generate) -> &[Value] {
@@ -137,84 +129,142 @@ fn tools_of(generate: &Generate) -> &[Value] {
 /// The whole answer in one piece.
 fn whole(
     models: &dyn Models,
-    generate: &Generate,
+    generates: &[Generate],
     cancel: &crate::stream::Cancel,
 ) -> Result<Response, Fault> {
-    let mut text = String::new();
-    let done = models.generate(generate, cancel, &mut || (), &mut |piece| text.push_str(piece))?;
-    let calls = tools::calls(&text, tools_of(generate));
-    let finish = if calls.is_some() { "tool_calls" } else { done.finish.name() };
-    let mut message = json!({ "role": "assistant", "content": text, "refusal": null });
-    if let Some(calls) = calls {
-        message["content"] = Value::Null;
-        message["tool_calls"] = calls.into();
-    }
+    let mut said = Collected::new(generates.len());
+    let done = generate_all(models, generates, cancel, &mut said)?;
+    let choices = said.0.iter().zip(&done).zip(generates).enumerate();
+    let choices = choices.map(|(index, ((pieces, done), generate))| {
+        let text: String = pieces.iter().map(|piece| piece.text.as_str()).collect();
+        let calls = tools::calls(&text, tools_of(generate));
+        let finish = if calls.is_some() { "tool_calls" } else { done.finish.name() };
+        let mut message = json!({ "role": "assistant", "content": text, "refusal": null });
+        if let Some(calls) = calls {
+            message["content"] = Value::Null;
+            message["tool_calls"] = calls.into();
+        }
+        let logprobs = generate
+            .top_logprobs
+            .map(|_| logprobs::chat(pieces.iter().flat_map(|piece| &piece.tokens)));
+        json!({ "index": index, "message": message, "logprobs": logprobs, "finish_reason": finish })
+    });
     Ok(Json(json!({
         "id": answer_id("chatcmpl"),
         "object": "chat.completion",
         "created": unix_now(),
-        "model": generate.model,
-        "choices": [{ "index": 0, "message": message, "logprobs": null, "finish_reason": finish }],
-        "usage": usage(&done),
+        "model": generates[0].model,
+        "choices": choices.collect::<Vec<_>>(),
+        "usage": usage(&done, generates.len()),
     }))
     .into_response())
 }
 
-pub(super) fn usage(done: &Generated) -> Value {
+/// Counts of all texts together; the `n_choices` of one prompt share its tokens.
+pub(super) fn usage(done: &[Generated], n_choices: usize) -> Value {
+    let sum = |count: fn(&Generated) -> usize| done.iter().map(count).sum::<usize>();
+    let prompt_tokens = sum(|one| one.prompt_tokens) / n_choices.max(1);
+    let completion_tokens = sum(|one| one.completion_tokens);
     json!({
-        "prompt_tokens": done.prompt_tokens,
-        "completion_tokens": done.completion_tokens,
-        "total_tokens": done.prompt_tokens + done.completion_tokens,
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+        "prompt_tokens_details": { "cached_tokens": sum(|one| one.cached_tokens) / n_choices.max(1) },
     })
 }
 
-/// The answer as it forms. Text that may be a tool call is held back until that is certain.
-fn write_stream(
-    models: &dyn Models,
-    generate: &Generate,
-    include_usage: bool,
-    events: &mut sse::Events<'_>,
-) -> Result<(), Fault> {
-    let (id, created) = (answer_id("chatcmpl"), unix_now());
-    let chunk = |delta: Value, finish: Value| {
-        let choice =
-            json!({ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish });
-        json!({ "id": id, "object": "chat.completion.chunk", "created": created, "model": generate.model,
-                "choices": [choice] })
-    };
-    let tools = tools_of(generate);
-    let (mut held, mut holding) = (String::new(), !tools.is_empty());
-    let cancel = events.cancel();
-    let events = std::cell::RefCell::new(events);
-    let done = models.generate(
-        generate,
-        &cancel,
-        &mut || {
-            let mut events = events.borrow_mut();
-            events.start();
-            events.send(&chunk(json!({ "role": "assistant", "content": "" }), Value::Null));
-        },
-        &mut |piece| {
-            held.push_str(piece);
-            holding &= tools::may_be_call(&held);
-            if !holding {
-                let content = std::mem::take(&mut held);
-                events.borrow_mut().send(&chunk(json!({ "content": content }), Value::Null));
+/// Sends answers as they form. Text that may be a tool call is held back until that is certain.
+struct Writer<'e, 'l> {
+    generates: &'e [Generate],
+    events: &'e mut sse::Events<'l>,
+    id: String,
+    created: u64,
+    started: bool,
+    choices: Vec<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    text: String,
+    pieces: Vec<Piece>,
+    holding: bool,
+}
+
+impl<'e, 'l> Writer<'e, 'l> {
+    fn new(generates: &'e [Generate], events: &'e mut sse::Events<'l>) -> Self {
+        let held = |generate| Held { holding: !tools_of(generate).is_empty(), ..Held::default() };
+        Self {
+            generates,
+            events,
+            id: answer_id("chatcmpl"),
+            created: unix_now(),
+            started: false,
+            choices: generates.iter().map(held).collect(),
+        }
+    }
+
+    fn chunk(&self, choices: Value) -> Value {
+        json!({ "id": self.id, "object": "chat.completion.chunk", "created": self.created,
+                "model": self.generates[0].model, "choices": choices })
+    }
+
+    fn send(&mut self, index: usize, delta: Value, logprobs: Option<Value>, finish: Option<&str>) {
+        let choice = json!({ "index": index, "delta": delta, "logprobs": logprobs,
+                             "finish_reason": finish });
+        let chunk = self.chunk(json!([choice]));
+        self.events.send(&chunk);
+    }
+
+    fn finish(mut self, done: &[Generated], include_usage: bool) {
+        for (index, one) in done.iter().enumerate() {
+            let held = std::mem::take(&mut self.choices[index]);
+            let calls = tools::calls(&held.text, tools_of(&self.generates[index]));
+            let finish = if calls.is_some() { "tool_calls" } else { one.finish.name() };
+            match calls {
+                Some(calls) => self.send(index, json!({ "tool_calls": calls }), None, None),
+                None => held.pieces.iter().for_each(|piece| self.say(index, piece)),
             }
-        },
-    )?;
-    let mut events = events.borrow_mut();
-    let calls = tools::calls(&held, tools);
-    let finish = if calls.is_some() { "tool_calls" } else { done.finish.name() };
-    match calls {
-        Some(calls) => events.send(&chunk(json!({ "tool_calls": calls }), Value::Null)),
-        None if !held.is_empty() => events.send(&chunk(json!({ "content": held }), Value::Null)),
-        None => {}
+            self.send(index, json!({}), None, Some(finish));
+        }
+        if include_usage {
+            let mut chunk = self.chunk(json!([]));
+            chunk["usage"] = usage(done, self.generates.len());
+            self.events.send(&chunk);
+        }
     }
-    events.send(&chunk(json!({}), finish.into()));
-    if include_usage {
-        events.send(&json!({ "id": id, "object": "chat.completion.chunk", "created": created,
-                             "model": generate.model, "choices": [], "usage": usage(&done) }));
+
+    fn say(&mut self, index: usize, piece: &Piece) {
+        let asked = self.generates[index].top_logprobs;
+        let logprobs = asked.map(|_| logprobs::chat(piece.tokens.iter()));
+        self.send(index, json!({ "content": piece.text }), logprobs, None);
     }
-    Ok(())
+}
+
+impl Hear for Writer<'_, '_> {
+    fn start(&mut self) {
+        if std::mem::replace(&mut self.started, true) {
+            return;
+        }
+        self.events.start();
+        for index in 0..self.generates.len() {
+            self.send(index, json!({ "role": "assistant", "content": "" }), None, None);
+        }
+    }
+
+    fn piece(&mut self, index: usize, piece: &Piece) {
+        let held = &mut self.choices[index];
+        if held.holding {
+            held.text.push_str(&piece.text);
+            held.pieces.push(piece.clone());
+            held.holding = tools::may_be_call(&held.text);
+            if held.holding {
+                return;
+            }
+            held.text.clear();
+            let pieces = std::mem::take(&mut held.pieces);
+            pieces.iter().for_each(|piece| self.say(index, piece));
+            return;
+        }
+        self.say(index, piece);
+    }
 }

@@ -8,14 +8,20 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::chat::{StreamOptions, usage};
+use super::fan::{Collected, Hear, generate_all};
 use super::fault::parse;
-use super::sampling::{Asked, Stop};
-use super::{Api, Fault, Generate, Generated, Models, Prompt, answer_id, sse, unix_now};
+use super::sampling::{Asked, Stop, choices};
+use super::{
+    Api, Fault, Generate, Generated, Models, Piece, Prompt, answer_id, form, logprobs, sse,
+    unix_now,
+};
 use crate::stream::Cancel;
 
 /// What OpenAI's interface gives when nothing is asked.
 const DEFAULT_MAX_TOKENS: usize = 16;
 const MAX_PROMPTS: usize = 32;
+/// Of the older interface; OpenAI's limit is 5.
+const MOST_LOGPROBS: usize = 20;
 
 #[derive(Debug, Deserialize)]
 struct Request {
@@ -31,7 +37,9 @@ struct Request {
     best_of: Option<u32>,
     echo: Option<bool>,
     suffix: Option<String>,
-    logprobs: Option<u32>,
+    logprobs: Option<usize>,
+    #[serde(flatten)]
+    form: form::Asked,
     #[serde(flatten)]
     sampling: Asked,
 }
@@ -45,9 +53,11 @@ enum Prompts {
 }
 
 impl Request {
-    fn check(self) -> Result<Vec<Generate>, Fault> {
-        if self.n.is_some_and(|n| n != 1) || self.best_of.is_some_and(|n| n != 1) {
-            return Err(Fault::unsupported("n", "only one choice per prompt is made"));
+    /// How many choices of each prompt, and all texts to generate.
+    fn check(self) -> Result<(usize, Vec<Generate>), Fault> {
+        let n = choices(self.n)?;
+        if self.best_of.is_some_and(|best_of| best_of as usize != n) {
+            return Err(Fault::unsupported("best_of", "as many choices are made as are returned"));
         }
         if self.echo == Some(true) {
             return Err(Fault::unsupported("echo", "the prompt is not repeated"));
@@ -55,11 +65,8 @@ impl Request {
         if self.suffix.is_some_and(|suffix| !suffix.is_empty()) {
             return Err(Fault::unsupported("suffix", "text is continued at its end only"));
         }
-        if self.logprobs.is_some_and(|n| n > 0) {
-            return Err(Fault::unsupported(
-                "logprobs",
-                "this server does not return probabilities",
-            ));
+        if self.logprobs.is_some_and(|n| n > MOST_LOGPROBS) {
+            return Err(Fault::bad(format!("logprobs: up to {MOST_LOGPROBS}")).param("logprobs"));
         }
         let prompts = match self.prompt {
             Prompts::One(text) => vec![Prompt::Text(text)],
@@ -70,14 +77,18 @@ impl Request {
             return Err(Fault::bad(format!("prompt: from one to {MAX_PROMPTS}")).param("prompt"));
         }
         let (sampling, stop) = (self.sampling.check()?, self.stop.unwrap_or_default().check()?);
-        let generate = |prompt| Generate {
+        let form = self.form.check()?;
+        let generate = |prompt: &Prompt, index| Generate {
             model: self.model.clone(),
-            prompt,
+            prompt: prompt.clone(),
             max_tokens: Some(self.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS)),
-            sampling: sampling.clone(),
+            sampling: sampling.choice(index),
             stop: stop.clone(),
+            form: form.clone(),
+            top_logprobs: self.logprobs,
         };
-        Ok(prompts.into_iter().map(generate).collect())
+        let all = |prompt| (0..n).map(move |index| generate(prompt, index));
+        Ok((n, prompts.iter().flat_map(all).collect()))
     }
 }
 
@@ -86,84 +97,96 @@ pub(super) async fn completions(State(api): State<Api>, body: Bytes) -> Result<R
     let stream = request.stream == Some(true);
     let include_usage =
         request.stream_options.as_ref().is_some_and(|options| options.include_usage);
-    let generates = request.check()?;
-    let turn = api.queue.turn().await?;
+    let (n, generates) = request.check()?;
     let models = api.models.clone();
     if stream {
         return sse::respond(move |events| {
-            let _turn = turn;
-            write_stream(models.as_ref(), &generates, include_usage, events)
+            let cancel = events.cancel();
+            let mut writer = Writer::new(&generates, events);
+            let done = generate_all(models.as_ref(), &generates, &cancel, &mut writer)?;
+            writer.finish(&done, include_usage.then_some(n));
+            Ok(())
         })
         .await;
     }
-    sse::whole(move |cancel| {
-        let _turn = turn;
-        whole(models.as_ref(), &generates, cancel)
-    })
-    .await
+    sse::whole(move |cancel| whole(models.as_ref(), n, &generates, cancel)).await
 }
 
-fn choice(index: usize, text: &str, finish: Option<&str>) -> Value {
-    json!({ "index": index, "text": text, "logprobs": null, "finish_reason": finish })
+fn choice(index: usize, text: &str, logprobs: Option<Value>, finish: Option<&str>) -> Value {
+    json!({ "index": index, "text": text, "logprobs": logprobs, "finish_reason": finish })
 }
 
-fn add(total: &mut Generated, one: &Generated) {
-    total.prompt_tokens += one.prompt_tokens;
-    total.completion_tokens += one.completion_tokens;
-}
-
-const NOTHING: Generated =
-    Generated { finish: super::Finish::Stop, prompt_tokens: 0, completion_tokens: 0 };
-
-fn whole(models: &dyn Models, generates: &[Generate], cancel: &Cancel) -> Result<Response, Fault> {
-    let (mut choices, mut total) = (Vec::new(), NOTHING);
-    for (index, generate) in generates.iter().enumerate() {
-        let mut text = String::new();
-        let done =
-            models.generate(generate, cancel, &mut || (), &mut |piece| text.push_str(piece))?;
-        add(&mut total, &done);
-        choices.push(choice(index, &text, Some(done.finish.name())));
-    }
+fn whole(
+    models: &dyn Models,
+    n: usize,
+    generates: &[Generate],
+    cancel: &Cancel,
+) -> Result<Response, Fault> {
+    let mut said = Collected::new(generates.len());
+    let done = generate_all(models, generates, cancel, &mut said)?;
+    let all = said.0.iter().zip(&done).zip(generates).enumerate();
+    let choices = all.map(|(index, ((pieces, done), generate))| {
+        let text: String = pieces.iter().map(|piece| piece.text.as_str()).collect();
+        let logprobs = generate
+            .top_logprobs
+            .map(|_| logprobs::completion(pieces.iter().flat_map(|piece| &piece.tokens), 0));
+        choice(index, &text, logprobs, Some(done.finish.name()))
+    });
     Ok(Json(json!({
         "id": answer_id("cmpl"),
         "object": "text_completion",
         "created": unix_now(),
         "model": generates[0].model,
-        "choices": choices,
-        "usage": usage(&total),
+        "choices": choices.collect::<Vec<_>>(),
+        "usage": usage(&done, n),
     }))
     .into_response())
 }
 
-fn write_stream(
-    models: &dyn Models,
-    generates: &[Generate],
-    include_usage: bool,
-    events: &mut sse::Events<'_>,
-) -> Result<(), Fault> {
-    let (id, created, model) = (answer_id("cmpl"), unix_now(), &generates[0].model);
-    let chunk = |choices: Value, usage: Value| {
-        json!({ "id": id, "object": "text_completion", "created": created, "model": model,
-                "choices": choices, "usage": usage })
-    };
-    let mut total = NOTHING;
-    let cancel = events.cancel();
-    let events = std::cell::RefCell::new(events);
-    for (index, generate) in generates.iter().enumerate() {
-        let done = models.generate(
-            generate,
-            &cancel,
-            &mut || events.borrow_mut().start(),
-            &mut |piece| {
-                events.borrow_mut().send(&chunk(json!([choice(index, piece, None)]), Value::Null));
-            },
-        )?;
-        add(&mut total, &done);
-        let end = choice(index, "", Some(done.finish.name()));
-        events.borrow_mut().send(&chunk(json!([end]), Value::Null));
+/// Sends texts as they form.
+struct Writer<'e, 'l> {
+    generates: &'e [Generate],
+    events: &'e mut sse::Events<'l>,
+    id: String,
+    created: u64,
+    /// Characters sent of each text.
+    offsets: Vec<usize>,
+}
+
+impl<'e, 'l> Writer<'e, 'l> {
+    fn new(generates: &'e [Generate], events: &'e mut sse::Events<'l>) -> Self {
+        let offsets = vec![0; generates.len()];
+        Self { generates, events, id: answer_id("cmpl"), created: unix_now(), offsets }
     }
-    if include_usage {
-        events.borrow_mut().send(&chunk(json!([]), usage(&total)));
+
+    fn send(&mut self, choices: Value, usage: Value) {
+        self.events.send(&json!({ "id": self.id, "object": "text_completion",
+            "created": self.created, "model": self.generates[0].model, "choices": choices,
+            "usage": usage }));
     }
-    Ok(())
+
+    /// With the counts, where asked for, for so many choices of each prompt.
+    fn finish(mut self, done: &[Generated], usage_of: Option<usize>) {
+        for (index, one) in done.iter().enumerate() {
+            let end = choice(index, "", None, Some(one.finish.name()));
+            self.send(json!([end]), Value::Null);
+        }
+        if let Some(n) = usage_of {
+            self.send(json!([]), usage(done, n));
+        }
+    }
+}
+
+impl Hear for Writer<'_, '_> {
+    fn start(&mut self) {
+        self.events.start();
+    }
+
+    fn piece(&mut self, index: usize, piece: &Piece) {
+        let offset = self.offsets[index];
+        self.offsets[index] += piece.text.chars().count();
+        let asked = self.generates[index].top_logprobs;
+        let logprobs = asked.map(|_| logprobs::completion(piece.tokens.iter(), offset));
+        self.send(json!([choice(index, &piece.text, logprobs, None)]), Value::Null);
+    }
 }

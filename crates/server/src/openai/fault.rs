@@ -1,7 +1,7 @@
 //! Errors in the shape that OpenAI's clients read.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -39,6 +39,11 @@ impl Fault {
         )
         .param("model")
         .code("model_not_found")
+    }
+
+    /// So many requests wait that one more would only wait longer.
+    pub fn busy(message: impl Into<String>) -> Self {
+        Fault::new(StatusCode::TOO_MANY_REQUESTS, message).code("rate_limit_exceeded")
     }
 
     /// The prompt, or prompt and asked-for answer together, do not fit.
@@ -83,7 +88,11 @@ impl Fault {
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        (self.status, Json(self.json())).into_response()
+        let mut response = (self.status, Json(self.json())).into_response();
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
     }
 }
 

@@ -3,18 +3,24 @@
 //! | request | supported |
 //! |---|---|
 //! | `GET /v1/models`, `/v1/models/ID` | the models that are here |
-//! | `POST /v1/chat/completions` | streaming and not; roles system, developer, user, assistant, tool; text parts; tools; see `openai/chat.rs` |
-//! | `POST /v1/completions` | strings, lists of strings, one list of tokens; streaming and not |
+//! | `POST /v1/chat/completions` | streaming and not; roles system, developer, user, assistant, tool; text parts; tools, also required ones; `response_format`; `n`; `logprobs`; see `openai/chat.rs` |
+//! | `POST /v1/completions` | strings, lists of strings, one list of tokens; streaming and not; `n`; `logprobs` |
 //! | `POST /v1/embeddings` | strings and lists of strings; `float` and `base64` |
+//! | `GET /health`, `/metrics`, `/v1/openapi.json` | whether it lives; Prometheus counters; this interface as an OpenAPI document |
 //!
 //! What cannot be honoured is refused by name (`unsupported_value`), never silently ignored; fields that only label
-//! a request (`user`, `metadata`) are. Generations run one at a time in the order they came; a client that leaves
-//! stops its own. Nothing here reaches the vault.
+//! a request (`user`, `metadata`) are. Generations run together in one batch (see [`infer::Batcher`]); when too many
+//! wait, the next is told to come back (429 with `Retry-After`); a client that leaves stops its own. Nothing here
+//! reaches the vault.
 
 mod chat;
 mod completions;
 mod embeddings;
+mod fan;
 mod fault;
+mod form;
+mod logprobs;
+mod metrics;
 mod queue;
 mod sampling;
 mod sse;
@@ -23,7 +29,7 @@ mod tools;
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -35,6 +41,8 @@ use crate::serve;
 use crate::stream::Cancel;
 use corpus::chat::Message;
 pub use fault::Fault;
+use infer::{Counters, Form};
+pub use logprobs::{Chosen, Likely};
 use queue::Queue;
 pub use sampling::Sampling;
 
@@ -62,6 +70,17 @@ pub struct Generate {
     pub max_tokens: Option<usize>,
     pub sampling: Sampling,
     pub stop: Vec<String>,
+    /// What the text has to be.
+    pub form: Option<Form>,
+    /// Say how probable each token was, and so many others in its place.
+    pub top_logprobs: Option<usize>,
+}
+
+/// Text on its way out, with the tokens it is made of where their probabilities were asked for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Piece {
+    pub text: String,
+    pub tokens: Vec<Chosen>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +103,8 @@ pub struct Generated {
     pub finish: Finish,
     pub prompt_tokens: usize,
     pub completion_tokens: usize,
+    /// Tokens of the prompt that were known from before.
+    pub cached_tokens: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -92,7 +113,7 @@ pub struct Embedded {
     pub tokens: usize,
 }
 
-/// What `/v1` needs of the models. Calls block; the HTTP layer makes them from blocking threads, one at a time.
+/// What `/v1` needs of the models. Calls block; the HTTP layer makes them from blocking threads, many at a time.
 pub trait Models: Send + Sync + 'static {
     fn list(&self) -> Vec<Served>;
     /// Calls `on_start` once when the prompt was accepted, then `on_piece` with each piece of text.
@@ -101,9 +122,11 @@ pub trait Models: Send + Sync + 'static {
         request: &Generate,
         cancel: &Cancel,
         on_start: &mut dyn FnMut(),
-        on_piece: &mut dyn FnMut(&str),
+        on_piece: &mut dyn FnMut(&Piece),
     ) -> Result<Generated, Fault>;
     fn embed(&self, model: &str, texts: &[String]) -> Result<Embedded, Fault>;
+    /// What was done since the start, per loaded model.
+    fn counters(&self) -> Vec<(String, Counters)>;
 }
 
 #[derive(Clone)]
@@ -120,9 +143,27 @@ pub(crate) fn router(models: Arc<dyn Models>, door: Arc<Door>) -> Router {
         .route("/chat/completions", post(chat::chat))
         .route("/completions", post(completions::completions))
         .route("/embeddings", post(embeddings::embeddings))
+        .route("/openapi.json", get(document))
         .fallback(unknown)
         .with_state(api);
     serve::limited(router).layer(from_fn_with_state(door, need_key))
+}
+
+/// `/health` is everybody's; `/metrics` is for those who have a key.
+pub(crate) fn watching(models: Arc<dyn Models>, door: Arc<Door>) -> Router {
+    let counters = move || async move {
+        let plain = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+        (plain, metrics::page(&models.counters()))
+    };
+    Router::new()
+        .route("/metrics", get(counters).layer(from_fn_with_state(door, need_key)))
+        .route("/health", get(|| async { Json(json!({ "status": "ok" })) }))
+}
+
+/// The interface described by OpenAPI 3.1.
+async fn document() -> Response {
+    let document = include_str!("openapi.json");
+    ([(header::CONTENT_TYPE, "application/json")], document).into_response()
 }
 
 async fn need_key(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {

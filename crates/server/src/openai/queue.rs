@@ -1,9 +1,8 @@
-//! Who generates next: one at a time, in the order of arrival.
+//! Who embeds next: one at a time, in the order of arrival.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use axum::http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Fault;
@@ -38,13 +37,7 @@ impl Queue {
     pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit, Fault> {
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
         let _place = Place(&self.waiting);
-        let full = || {
-            Fault::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too many requests wait for the model; try again shortly",
-            )
-            .code("rate_limit_exceeded")
-        };
+        let full = || Fault::busy("too many requests wait for the model; try again shortly");
         if before >= MAX_WAITING {
             return Err(full());
         }

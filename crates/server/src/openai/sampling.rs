@@ -1,5 +1,7 @@
 //! How the next token is chosen, as a request says it: read, checked, given defaults.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
 use super::Fault;
@@ -17,6 +19,15 @@ pub struct Sampling {
     pub frequency_penalty: f32,
     /// `None` takes a new seed each time.
     pub seed: Option<u64>,
+    /// (token, what is added to its logit)
+    pub logit_bias: Vec<(u32, f32)>,
+}
+
+impl Sampling {
+    /// The same for the `index`-th of several choices: each draws differently, and a seed repeats them all.
+    pub(super) fn choice(&self, index: usize) -> Self {
+        Self { seed: self.seed.map(|seed| seed.wrapping_add(index as u64)), ..self.clone() }
+    }
 }
 
 /// The sampling fields of a request. `top_k`, `min_p` and `repetition_penalty` are this server's own.
@@ -30,6 +41,7 @@ pub(super) struct Asked {
     presence_penalty: Option<f32>,
     frequency_penalty: Option<f32>,
     seed: Option<i64>,
+    logit_bias: Option<HashMap<String, f32>>,
 }
 
 impl Asked {
@@ -59,7 +71,32 @@ impl Asked {
             presence_penalty: within("presence_penalty", self.presence_penalty, 0.0, -2.0, 2.0)?,
             frequency_penalty: within("frequency_penalty", self.frequency_penalty, 0.0, -2.0, 2.0)?,
             seed: self.seed.map(i64::cast_unsigned),
+            logit_bias: self.bias()?,
         })
+    }
+}
+
+impl Asked {
+    fn bias(&self) -> Result<Vec<(u32, f32)>, Fault> {
+        let bias = self.logit_bias.iter().flatten().map(|(token, &bias)| {
+            let token = token.parse().ok().filter(|_| (-100.0..=100.0).contains(&bias));
+            token.map(|token| (token, bias)).ok_or_else(|| {
+                Fault::bad("logit_bias: token numbers with values from -100 to 100")
+                    .param("logit_bias")
+            })
+        });
+        let mut bias = bias.collect::<Result<Vec<_>, _>>()?;
+        bias.sort_unstable_by_key(|&(token, _)| token);
+        Ok(bias)
+    }
+}
+
+/// How many choices of each prompt.
+pub(super) fn choices(n: Option<u32>) -> Result<usize, Fault> {
+    const MOST: u32 = 16;
+    match n.unwrap_or(1) {
+        n @ 1..=MOST => Ok(n as usize),
+        _ => Err(Fault::bad(format!("n: from 1 to {MOST}")).param("n").code("invalid_value")),
     }
 }
 

@@ -18,7 +18,7 @@ impl Models for EchoModels {
         request: &Generate,
         cancel: &Cancel,
         on_start: &mut dyn FnMut(),
-        on_piece: &mut dyn FnMut(&str),
+        on_piece: &mut dyn FnMut(&Piece),
     ) -> Result<Generated, Fault> {
         if request.model != "echo" {
             return Err(Fault::no_model(&request.model));
@@ -40,15 +40,32 @@ impl Models for EchoModels {
             if cancel.is_cancelled() {
                 break;
             }
-            on_piece(word);
+            on_piece(&piece(word, request.top_logprobs));
             sent += 1;
         }
         let finish = if words.len() > wanted { Finish::Length } else { Finish::Stop };
-        Ok(Generated { finish, prompt_tokens: words.len(), completion_tokens: sent })
+        Ok(Generated {
+            finish,
+            prompt_tokens: words.len(),
+            completion_tokens: sent,
+            cached_tokens: 0,
+        })
     }
 
     fn embed(&self, _: &str, texts: &[String]) -> Result<Embedded, Fault> {
         let vectors = texts.iter().map(|text| vec![text.len() as f32, 1.0]).collect();
         Ok(Embedded { vectors, tokens: texts.len() })
     }
+
+    fn counters(&self) -> Vec<(String, infer::Counters)> {
+        vec![("echo \"1\"".into(), infer::Counters { requests: 3, ..Default::default() })]
+    }
+}
+
+/// A word is a token that was certain, and nothing else was likely but silence.
+fn piece(word: &str, top: Option<usize>) -> Piece {
+    let likely = |text: &str, logprob| Likely { text: text.into(), bytes: text.into(), logprob };
+    let others = [likely(word, 0.0), likely("", f32::NEG_INFINITY)];
+    let chosen = |n| Chosen { token: likely(word, 0.0), top: others.into_iter().take(n).collect() };
+    Piece { text: word.into(), tokens: top.map(chosen).into_iter().collect() }
 }
