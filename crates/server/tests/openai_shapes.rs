@@ -45,9 +45,15 @@ fn a_chat_answer_has_its_message_its_reason_and_its_counts() {
 fn a_limit_ends_with_length_under_both_names() {
     let running = Running::start();
     for name in ["max_tokens", "max_completion_tokens"] {
-        let reply = chat(&running, json!({ name: 2 })).json();
-        assert_eq!(reply["choices"][0]["finish_reason"], "length");
-        assert_eq!(reply["choices"][0]["message"]["content"], "one two ");
+        // JSON knows one kind of number.
+        for two in [json!(2), json!(2.0)] {
+            let reply = chat(&running, json!({ name: two })).json();
+            assert_eq!(reply["choices"][0]["finish_reason"], "length");
+            assert_eq!(reply["choices"][0]["message"]["content"], "one two ");
+        }
+        for wrong in [json!(2.5), json!(-1), json!(1e300), json!("2")] {
+            assert_eq!(chat(&running, json!({ name: wrong })).status, 400, "{wrong}");
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::fault::parse;
 use super::sampling::{Asked, Stop, choices};
 use super::{
     Api, Fault, Generate, Generated, Models, Piece, Prompt, answer_id, form, logprobs, sse, tools,
-    unix_now,
+    unix_now, whole as whole_numbers,
 };
 use corpus::chat::Message;
 
@@ -30,12 +30,16 @@ struct Request {
     #[serde(default)]
     stream: Option<bool>,
     stream_options: Option<StreamOptions>,
+    #[serde(default, deserialize_with = "whole_numbers::optional")]
     max_tokens: Option<usize>,
+    #[serde(default, deserialize_with = "whole_numbers::optional")]
     max_completion_tokens: Option<usize>,
     #[serde(default)]
     stop: Option<Stop>,
+    #[serde(default, deserialize_with = "whole_numbers::optional")]
     n: Option<u32>,
     logprobs: Option<bool>,
+    #[serde(default, deserialize_with = "whole_numbers::optional")]
     top_logprobs: Option<usize>,
     modalities: Option<Value>,
     #[serde(flatten)]

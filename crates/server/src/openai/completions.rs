@@ -13,7 +13,7 @@ use super::fault::parse;
 use super::sampling::{Asked, Stop, choices};
 use super::{
     Api, Fault, Generate, Generated, Models, Piece, Prompt, answer_id, form, logprobs, sse,
-    unix_now,
+    unix_now, whole as whole_numbers,
 };
 use crate::stream::Cancel;
 
@@ -30,13 +30,17 @@ struct Request {
     #[serde(default)]
     stream: Option<bool>,
     stream_options: Option<StreamOptions>,
+    #[serde(default, deserialize_with = "whole_numbers::optional")]
     max_tokens: Option<usize>,
     #[serde(default)]
     stop: Option<Stop>,
+    #[serde(default, deserialize_with = "whole_numbers::optional")]
     n: Option<u32>,
+    #[serde(default, deserialize_with = "whole_numbers::optional")]
     best_of: Option<u32>,
     echo: Option<bool>,
     suffix: Option<String>,
+    #[serde(default, deserialize_with = "whole_numbers::optional")]
     logprobs: Option<usize>,
     #[serde(flatten)]
     form: form::Asked,

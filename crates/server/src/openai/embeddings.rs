@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::fault::parse;
-use super::{Api, Fault, sse};
+use super::{Api, Fault, sse, whole};
 use crate::base64;
 
 const MAX_TEXTS: usize = 2048;
@@ -18,6 +18,7 @@ struct Request {
     model: String,
     input: Input,
     encoding_format: Option<String>,
+    #[serde(default, deserialize_with = "whole::optional")]
     dimensions: Option<usize>,
 }
 

@@ -25,6 +25,7 @@ mod queue;
 mod sampling;
 mod sse;
 mod tools;
+mod whole;
 
 use std::sync::Arc;
 

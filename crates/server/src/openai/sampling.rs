@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::Fault;
+use super::{Fault, whole};
 
 /// Checked values. `temperature` 0 takes the likeliest token.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,11 +35,13 @@ impl Sampling {
 pub(super) struct Asked {
     temperature: Option<f32>,
     top_p: Option<f32>,
+    #[serde(default, deserialize_with = "whole::optional")]
     top_k: Option<usize>,
     min_p: Option<f32>,
     repetition_penalty: Option<f32>,
     presence_penalty: Option<f32>,
     frequency_penalty: Option<f32>,
+    #[serde(default, deserialize_with = "whole::optional")]
     seed: Option<i64>,
     logit_bias: Option<HashMap<String, f32>>,
 }
