@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::Lanes;
-use crate::isa::Kernel;
+use super::{Lanes, Lanes8};
+use crate::isa::{Kernel, Kernel8};
 
 /// Only `run` makes one, where the features are enabled.
 #[derive(Clone, Copy)]
@@ -12,6 +12,12 @@ pub(crate) struct Avx2(());
 /// Runs a kernel compiled with AVX2, FMA and F16C.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx2(()))
+}
+
+/// Runs a kernel written for 8 lanes.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn run_8<K: Kernel8>(kernel: K) -> K::Output {
     kernel.run(Avx2(()))
 }
 
@@ -170,6 +176,19 @@ impl Lanes for Avx2 {
             _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
         })
     }
+    #[inline(always)]
+    fn dot_short(self, sum: __m256i, a: __m256i, b: __m256i) -> __m256i {
+        proven!(_mm256_add_epi16(sum, _mm256_maddubs_epi16(a, b)))
+    }
+    #[inline(always)]
+    fn widen(self, sum: __m256i) -> __m256i {
+        proven!(_mm256_madd_epi16(sum, _mm256_set1_epi16(1)))
+    }
+    #[inline(always)]
+    fn dot_signed(self, sum: __m256i, a: __m256i, b: __m256i) -> __m256i {
+        // |a| · (b with the sign of a): |−128| is 128 as an unsigned byte, and 2 · 128 · 127 fits 16 bits.
+        proven!(self.dot_bytes(sum, _mm256_abs_epi8(a), _mm256_sign_epi8(b, a)))
+    }
 
     #[inline(always)]
     unsafe fn transpose_8x8(
@@ -207,5 +226,48 @@ impl Lanes for Avx2 {
                 }
             }
         }
+    }
+}
+
+impl Lanes8 for Avx2 {
+    #[inline(always)]
+    fn from_half_pairs(self, pairs: [u32; 4]) -> __m256 {
+        let [a, b, c, d] = pairs.map(u32::cast_signed);
+        proven!(_mm256_cvtph_ps(_mm_set_epi32(d, c, b, a)))
+    }
+    #[inline(always)]
+    fn alternate(self, a: f32, b: f32) -> __m256 {
+        proven!(_mm256_blend_ps::<0b1010_1010>(_mm256_set1_ps(a), _mm256_set1_ps(b)))
+    }
+    #[inline(always)]
+    fn halves(self, a: f32, b: f32) -> __m256 {
+        proven!(_mm256_set_m128(_mm_set1_ps(b), _mm_set1_ps(a)))
+    }
+    #[inline(always)]
+    unsafe fn load_nibbles(self, from: *const u8) -> __m256i {
+        // SAFETY: the caller promises the memory, the token the instruction set.
+        unsafe {
+            let twice = _mm256_broadcastsi128_si256(_mm_loadu_si128(from.cast()));
+            let shifted = _mm256_srlv_epi64(twice, _mm256_set_epi64x(4, 4, 0, 0));
+            _mm256_and_si256(shifted, _mm256_set1_epi8(15))
+        }
+    }
+    #[inline(always)]
+    fn spread_bits(self, bits: u32) -> __m256i {
+        proven!({
+            let byte_of = _mm256_set_epi64x(
+                0x0303_0303_0303_0303,
+                0x0202_0202_0202_0202,
+                0x0101_0101_0101_0101,
+                0,
+            );
+            let bit_of = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64.cast_signed());
+            let bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(bits.cast_signed()), byte_of);
+            _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit_of), bit_of)
+        })
+    }
+    #[inline(always)]
+    fn add_bytes(self, a: __m256i, b: __m256i) -> __m256i {
+        proven!(_mm256_add_epi8(a, b))
     }
 }

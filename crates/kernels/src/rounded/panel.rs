@@ -1,0 +1,398 @@
+//! Many rows of x: a panel of 16 weight rows is unpacked once and multiplied with all of them.
+//!
+//! ```text
+//! for each task: one panel (and, when the weight is small, a range of rows of x)
+//!     for each DEPTH inputs
+//!         unpack the panel: bytes [depth / 4][16 rows][4], scales and minimums [groups][16]
+//!         for each 4 rows of x (8 with AVX-512)
+//!             for each group of 32 inputs (16 in Q6_K)
+//!                 integers [4, 16] = Σ over four inputs at a time: broadcast x bytes · panel bytes
+//!                 y [4, 16] += integers · (scale · x_scale) + minimum · x_sum
+//! ```
+//! AVX2 adds products of bytes in pairs into 16 bits (`vpmaddubsw`). With p ≤ 15 all eight pairs of a group fit there,
+//! with p ≤ 31 four do, and only then one instruction widens them: two instructions per 32 products where the usual
+//! three would be. That makes up for the scales, which cost a quarter on top. Signed formats widen each time.
+
+use std::ops::Range;
+
+use super::unpack::{group_len, unpack};
+use super::{BLOCK, Rounded, Target, locate};
+use crate::format::Format;
+use crate::isa::Kernel;
+use crate::lanes::Lanes;
+use crate::pool::Pool;
+use crate::scratch;
+
+/// Weight rows of a panel: a vector of AVX-512, two of AVX2.
+const PANEL: usize = 16;
+/// Inputs per pass, a multiple of every block length: 16 KB of bytes and 4 KB of scales, in the first-level cache
+/// beside four rows of x.
+const DEPTH: usize = 1024;
+/// A task gets no fewer rows of x than this, or unpacking would outweigh multiplying.
+const LEAST_X_ROWS: usize = 64;
+
+pub(super) fn matmul(pool: &Pool, targets: &[Target<'_>], x: &Rounded) {
+    let n_panels = |target: &Target<'_>| target.w.rows().div_ceil(PANEL);
+    let total: usize = targets.iter().map(n_panels).sum();
+    // Several tasks per thread, so that threads end at about the same time.
+    let wanted = (4 * pool.n_threads()).div_ceil(total.max(1));
+    let n_x_blocks = wanted.min(x.n / LEAST_X_ROWS).max(1);
+    let x_block = x.n.div_ceil(n_x_blocks).next_multiple_of(8);
+    let n_x_blocks = x.n.div_ceil(x_block);
+    pool.run(total * n_x_blocks, |task_idx| {
+        let (panel_idx, x_idx) = (task_idx / n_x_blocks, task_idx % n_x_blocks);
+        let (target_idx, panel) = locate(targets, panel_idx, n_panels);
+        let x_rows = x_idx * x_block..x.n.min((x_idx + 1) * x_block);
+        one_panel(pool, &targets[target_idx], x, panel, x_rows);
+    });
+}
+
+fn one_panel(pool: &Pool, target: &Target<'_>, x: &Rounded, panel: usize, x_rows: Range<usize>) {
+    let w = &target.w;
+    let format = w.format();
+    let rows = panel * PANEL..w.rows().min((panel + 1) * PANEL);
+    let depth = w.cols().min(DEPTH);
+    let group = group_len(format);
+    scratch::with_bytes(PANEL * depth, |p| {
+        scratch::with(2 * PANEL * (depth / group), |factors| {
+            for start in (0..w.cols()).step_by(DEPTH) {
+                let inputs = start..w.cols().min(start + DEPTH);
+                let n_groups = inputs.len() / group;
+                let (scales, rest) = factors.split_at_mut(PANEL * n_groups);
+                let minimums = &mut rest[..PANEL * n_groups];
+                let p = &mut p[..PANEL * inputs.len()];
+                fill(pool, p, scales, minimums, target, rows.clone(), inputs.clone());
+                let tiles = Tiles {
+                    target,
+                    x,
+                    x_rows: x_rows.clone(),
+                    rows: rows.clone(),
+                    inputs,
+                    p,
+                    scales,
+                    minimums,
+                };
+                let isa = pool.isa();
+                match format {
+                    Format::Q4_0 | Format::Q4_1 | Format::Q4K => {
+                        isa.dispatch_bytes(Unsigned::<8>(tiles));
+                    }
+                    Format::Q5_0 | Format::Q5K => isa.dispatch_bytes(Unsigned::<4>(tiles)),
+                    Format::Q8_0 => isa.dispatch_bytes(Signed::<8>(tiles)),
+                    Format::Q6K => isa.dispatch_bytes(Signed::<4>(tiles)),
+                    Format::F32 | Format::F16 | Format::Bf16 => {
+                        unreachable!("checked by the caller")
+                    }
+                }
+            }
+        });
+    });
+}
+
+/// Unpacks `rows` × `inputs`; missing rows are zeros.
+fn fill(
+    pool: &Pool,
+    p: &mut [u8],
+    scales: &mut [f32],
+    minimums: &mut [f32],
+    target: &Target<'_>,
+    rows: Range<usize>,
+    inputs: Range<usize>,
+) {
+    let format = target.w.format();
+    let block_of = |col: usize| col / format.block_len() * format.block_bytes();
+    let bytes = block_of(inputs.start)..block_of(inputs.end);
+    let n_groups = inputs.len() / group_len(format);
+    scratch::with_bytes(8 * inputs.len(), |rows_of_bytes| {
+        scratch::with(2 * n_groups, |factors| {
+            let (row_scales, row_minimums) = factors.split_at_mut(n_groups);
+            for first in [0, 8] {
+                for (r, row_bytes) in rows_of_bytes.chunks_exact_mut(inputs.len()).enumerate() {
+                    let row_idx = rows.start + first + r;
+                    if row_idx < rows.end {
+                        let bytes = &target.w.row(row_idx)[bytes.clone()];
+                        pool.isa().dispatch_8(Unpack {
+                            format,
+                            p: row_bytes,
+                            scales: row_scales,
+                            minimums: row_minimums,
+                            bytes,
+                        });
+                    } else {
+                        row_bytes.fill(0);
+                        row_scales.fill(0.0);
+                        row_minimums.fill(0.0);
+                    }
+                    for g in 0..n_groups {
+                        scales[g * PANEL + first + r] = row_scales[g];
+                        minimums[g * PANEL + first + r] = row_minimums[g];
+                    }
+                }
+                pool.isa().dispatch_8(Interleave { p, rows: rows_of_bytes, first });
+            }
+        });
+    });
+}
+
+/// [`unpack`], compiled for the instruction set.
+struct Unpack<'a> {
+    format: Format,
+    p: &'a mut [u8],
+    scales: &'a mut [f32],
+    minimums: &'a mut [f32],
+    bytes: &'a [u8],
+}
+
+impl Kernel for Unpack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        unpack(self.format, self.p, self.scales, self.minimums, self.bytes);
+    }
+}
+
+/// Eight rows of bytes become rows `first … first + 7` of the panel, four bytes at a time.
+struct Interleave<'a> {
+    p: &'a mut [u8],
+    rows: &'a [u8],
+    first: usize,
+}
+
+impl Kernel for Interleave<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let len = self.rows.len() / 8;
+        assert!(
+            self.p.len() == PANEL * len && len.is_multiple_of(BLOCK) && self.first + 8 <= PANEL
+        );
+        // Four bytes are moved as if they were an f32; nothing is computed with them.
+        for start in (0..len).step_by(BLOCK) {
+            // SAFETY: 8 rows of 32 bytes from `start` on, to 8 columns of 8 groups of the panel. Buffers of bytes
+            // are parts of buffers of f32 and as aligned.
+            unsafe {
+                let to = self.p.as_mut_ptr().add(start * PANEL + 4 * self.first).cast::<f32>();
+                lanes.transpose_8x8(to, PANEL, self.rows.as_ptr().add(start).cast(), len / 4);
+            }
+        }
+    }
+}
+
+/// A panel's bytes and what they meet.
+struct Tiles<'a> {
+    target: &'a Target<'a>,
+    x: &'a Rounded,
+    x_rows: Range<usize>,
+    rows: Range<usize>,
+    inputs: Range<usize>,
+    p: &'a [u8],
+    scales: &'a [f32],
+    minimums: &'a [f32],
+}
+
+/// Sums of products of bytes over one group, for M rows of x and one panel.
+trait Group {
+    /// Four inputs at a time.
+    const STEPS: usize;
+    const HAS_MINIMUMS: bool;
+
+    /// # Safety
+    /// `p` reaches the panel's bytes of the group, `q` with stride `stride` the bytes of M rows of x.
+    unsafe fn sums<L: Lanes, const M: usize>(
+        lanes: L,
+        p: *const u8,
+        q: *const i8,
+        stride: usize,
+    ) -> [[L::I; 2]; M];
+}
+
+/// Unsigned bytes of which `RUN` groups of four fit 16 bits together.
+struct Unsigned<'a, const RUN: usize>(Tiles<'a>);
+/// Signed bytes in groups of four times `STEPS`.
+struct Signed<'a, const STEPS: usize>(Tiles<'a>);
+
+impl<const RUN: usize> Group for Unsigned<'_, RUN> {
+    const STEPS: usize = BLOCK / 4;
+    const HAS_MINIMUMS: bool = true;
+
+    #[inline(always)]
+    unsafe fn sums<L: Lanes, const M: usize>(
+        lanes: L,
+        p: *const u8,
+        q: *const i8,
+        stride: usize,
+    ) -> [[L::I; 2]; M] {
+        let n_vectors = PANEL / L::N;
+        let mut total = [[lanes.splat_int(0); 2]; M];
+        for run in 0..Self::STEPS / RUN {
+            let mut sums = [[lanes.splat_int(0); 2]; M];
+            for step in run * RUN..(run + 1) * RUN {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let mut weights = [lanes.splat_int(0); 2];
+                    for v in 0..n_vectors {
+                        weights[v] = lanes.load_int(p.add(4 * (PANEL * step + L::N * v)).cast());
+                    }
+                    for m in 0..M {
+                        let four = q.add(m * stride + 4 * step).cast::<i32>().read_unaligned();
+                        let bytes = lanes.splat_int(four);
+                        for v in 0..n_vectors {
+                            sums[m][v] = lanes.dot_short(sums[m][v], weights[v], bytes);
+                        }
+                    }
+                }
+            }
+            for m in 0..M {
+                for v in 0..n_vectors {
+                    total[m][v] = lanes.add_int(total[m][v], lanes.widen(sums[m][v]));
+                }
+            }
+        }
+        total
+    }
+}
+
+impl<const STEPS: usize> Group for Signed<'_, STEPS> {
+    const STEPS: usize = STEPS;
+    const HAS_MINIMUMS: bool = false;
+
+    #[inline(always)]
+    unsafe fn sums<L: Lanes, const M: usize>(
+        lanes: L,
+        p: *const u8,
+        q: *const i8,
+        stride: usize,
+    ) -> [[L::I; 2]; M] {
+        let n_vectors = PANEL / L::N;
+        let mut sums = [[lanes.splat_int(0); 2]; M];
+        for step in 0..STEPS {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let mut weights = [lanes.splat_int(0); 2];
+                for v in 0..n_vectors {
+                    weights[v] = lanes.load_int(p.add(4 * (PANEL * step + L::N * v)).cast());
+                }
+                for m in 0..M {
+                    let four = q.add(m * stride + 4 * step).cast::<i32>().read_unaligned();
+                    let bytes = lanes.splat_int(four);
+                    for v in 0..n_vectors {
+                        sums[m][v] = lanes.dot_signed(sums[m][v], weights[v], bytes);
+                    }
+                }
+            }
+        }
+        sums
+    }
+}
+
+impl<const RUN: usize> Kernel for Unsigned<'_, RUN> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        self.0.run::<L, Self>(lanes);
+    }
+}
+
+impl<const STEPS: usize> Kernel for Signed<'_, STEPS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        self.0.run::<L, Self>(lanes);
+    }
+}
+
+impl Tiles<'_> {
+    #[inline(always)]
+    fn run<L: Lanes, G: Group>(&self, lanes: L) {
+        let mut row = self.x_rows.start;
+        if L::N == PANEL {
+            while row + 8 <= self.x_rows.end {
+                // SAFETY: eight rows from `row` on lie inside the task's.
+                unsafe { self.tile::<L, G, 8>(lanes, row) };
+                row += 8;
+            }
+        }
+        while row + 4 <= self.x_rows.end {
+            // SAFETY: four rows from `row` on lie inside the task's.
+            unsafe { self.tile::<L, G, 4>(lanes, row) };
+            row += 4;
+        }
+        while row < self.x_rows.end {
+            // SAFETY: the row is one of the task's.
+            unsafe { self.tile::<L, G, 1>(lanes, row) };
+            row += 1;
+        }
+    }
+
+    /// M rows of x by the panel.
+    ///
+    /// # Safety
+    /// Rows `row … row + M` belong to this task.
+    #[inline(always)]
+    unsafe fn tile<L: Lanes, G: Group, const M: usize>(&self, lanes: L, row: usize) {
+        let n_vectors = PANEL / L::N;
+        let (cols, n_blocks) = (self.x.cols, self.x.cols / BLOCK);
+        let group = 4 * G::STEPS;
+        let mut sums = [[lanes.splat(0.0); 2]; M];
+        // SAFETY: the panel has `inputs` inputs, and rows of x are `cols` long.
+        unsafe {
+            let q = self.x.q.as_ptr().add(row * cols + self.inputs.start);
+            let first_block = row * n_blocks + self.inputs.start / BLOCK;
+            let x_scales = self.x.scales.as_ptr().add(first_block);
+            let x_sums = self.x.sums.as_ptr().add(first_block);
+            for g in 0..self.inputs.len() / group {
+                let p = self.p.as_ptr().add(g * group * PANEL);
+                let integers = G::sums::<L, M>(lanes, p, q.add(g * group), cols);
+                let block = g * group / BLOCK;
+                for m in 0..M {
+                    let x_scale = lanes.splat(*x_scales.add(m * n_blocks + block));
+                    let x_sum = lanes.splat(*x_sums.add(m * n_blocks + block));
+                    for v in 0..n_vectors {
+                        let at = g * PANEL + L::N * v;
+                        let scale = lanes.mul(lanes.load(self.scales.as_ptr().add(at)), x_scale);
+                        let mut sum = lanes.fma(lanes.to_float(integers[m][v]), scale, sums[m][v]);
+                        if G::HAS_MINIMUMS {
+                            let minimum = lanes.load(self.minimums.as_ptr().add(at));
+                            sum = lanes.fma(minimum, x_sum, sum);
+                        }
+                        sums[m][v] = sum;
+                    }
+                }
+            }
+            for m in 0..M {
+                self.store(lanes, row + m, sums[m]);
+            }
+        }
+    }
+
+    /// # Safety
+    /// `row` is one of this task's rows of x.
+    #[inline(always)]
+    unsafe fn store<L: Lanes>(&self, lanes: L, row: usize, sums: [L::F; 2]) {
+        let n_cols = self.rows.len();
+        let is_first = self.inputs.start == 0;
+        // SAFETY: y has a row of as many values as w has rows for each row of x, this task alone writes these
+        // columns, and vectors reach them directly only when the panel is full.
+        unsafe {
+            let y = self.target.y.pointer().add(row * self.target.w.rows() + self.rows.start);
+            let mut edge = [0.0f32; PANEL];
+            let full = n_cols == PANEL;
+            if !full && !is_first {
+                std::ptr::copy_nonoverlapping(y, edge.as_mut_ptr(), n_cols);
+            }
+            let target = if full { y } else { edge.as_mut_ptr() };
+            for v in 0..PANEL / L::N {
+                let at = target.add(L::N * v);
+                let sum = if is_first { sums[v] } else { lanes.add(lanes.load(at), sums[v]) };
+                lanes.store(at, sum);
+            }
+            if !full {
+                std::ptr::copy_nonoverlapping(edge.as_ptr(), y, n_cols);
+            }
+        }
+    }
+}
