@@ -22,7 +22,6 @@ use crate::format::{Format, Matrix};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::pool::Pool;
-use crate::reduce::largest_magnitude;
 use crate::scratch::SharedMut;
 
 /// Values of x that share a scale.
@@ -129,14 +128,17 @@ impl Kernel for Round<'_> {
         let Self { q, scales, sums, x } = self;
         let byte = lanes.splat_int(255);
         for (idx, x) in x.chunks_exact(BLOCK).enumerate() {
-            // Zero, unless a value is infinite or not a number: then the scale becomes that too, and all that it
-            // touches.
-            let mut odd = lanes.splat(0.0);
+            // `odd` stays zero unless a value is infinite or not a number: then the scale becomes that too, and all
+            // that it touches.
+            let zero = lanes.splat(0.0);
+            let (mut largest, mut odd) = (zero, zero);
             for part in x.chunks_exact(L::N) {
                 // SAFETY: the chunk has N values.
-                odd = lanes.fma(unsafe { lanes.load(part.as_ptr()) }, lanes.splat(0.0), odd);
+                let v = unsafe { lanes.load(part.as_ptr()) };
+                largest = lanes.max(largest, lanes.max(v, lanes.sub(zero, v)));
+                odd = lanes.fma(v, zero, odd);
             }
-            let scale = largest_magnitude(lanes, x) / 127.0 + lanes.sum(odd);
+            let scale = lanes.largest(largest) / 127.0 + lanes.sum(odd);
             // A scale too small to invert rounds to nothing.
             let inverse = if scale >= f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };
             let factor = lanes.splat(inverse);

@@ -116,6 +116,8 @@ pub(crate) trait Lanes8: Lanes {
     unsafe fn load_nibbles(self, from: *const u8) -> Self::I;
     /// Byte i is 255 where bit i is set, else 0.
     fn spread_bits(self, bits: u32) -> Self::I;
+    /// Asks for the cache line that holds this address, which need not exist.
+    fn prefetch(self, address: *const u8);
     /// Byte by byte, wrapping.
     fn add_bytes(self, a: Self::I, b: Self::I) -> Self::I;
 }

@@ -16,18 +16,20 @@ use crate::format::{Format, Matrix};
 use crate::pool::Pool;
 use crate::scratch::{self, SharedMut};
 
-/// Weight bytes per task: large enough that claiming it costs nothing beside reading it, small enough that threads
-/// end together.
-const TASK_BYTES: usize = 32 * 1024;
+/// Weight bytes per task: enough that the machine's own prefetching pays, and for large weights still many tasks, so
+/// that threads end together.
+const TASK_BYTES: std::ops::RangeInclusive<usize> = 16 * 1024..=256 * 1024;
+/// Tasks per thread for weights in between.
+const TASKS_PER_THREAD: usize = 4;
 /// Weight rows taken together; tasks are whole numbers of them.
 const ROWS: usize = 4;
 
 pub(super) fn matmul(pool: &Pool, targets: &[Target<'_>], x: &Rounded) {
-    let total_rows: usize = targets.iter().map(|target| target.w.rows()).sum();
-    let most = total_rows.div_ceil(pool.n_threads());
+    let total_bytes: usize = targets.iter().map(|target| target.w.bytes().len()).sum();
+    let task_bytes = (total_bytes / (TASKS_PER_THREAD * pool.n_threads()))
+        .clamp(*TASK_BYTES.start(), *TASK_BYTES.end());
     let task_rows = |target: &Target<'_>| {
-        let wanted = TASK_BYTES / target.w.row(0).len().max(1);
-        wanted.min(most).max(1).next_multiple_of(ROWS)
+        (task_bytes / target.w.row(0).len().max(1)).max(1).next_multiple_of(ROWS)
     };
     let n_tasks = |target: &Target<'_>| target.w.rows().div_ceil(task_rows(target));
     pool.run(targets.iter().map(n_tasks).sum(), |task_idx| {

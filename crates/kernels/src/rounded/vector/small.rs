@@ -154,7 +154,14 @@ impl<S: Small, const N_X: usize> Products<'_, S, N_X> {
         let x: [_; N_X] = std::array::from_fn(|m| self.few.x_row(m));
         let mut sums = [[lanes.splat(0.0); N_X]; R];
         let mut offsets = [lanes.splat(0.0); N_X];
+        // Rows may be too short for the machine to notice that it reads R of them side by side; so the next R are
+        // fetched while these are multiplied.
+        let mut next = block[0].wrapping_add(R * self.few.w.row(row_idx).len());
         for b in 0..self.few.w.cols() / BLOCK {
+            for line in 0..(R * S::BYTES).div_ceil(64) {
+                lanes.prefetch(next.wrapping_add(64 * line));
+            }
+            next = next.wrapping_add(R * S::BYTES);
             // SAFETY: all rows have this many blocks.
             unsafe {
                 let mut pairs = [0; ROWS];
