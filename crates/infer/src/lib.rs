@@ -43,6 +43,7 @@ pub use generation::{
     Cancel, Finish, GenerateOptions, Generation, Piece, Score, Timings, Truncate,
 };
 pub use inspect::{Info, TokenizerInfo, inspect};
+pub use model::decoder::Precision as DecoderPrecision;
 pub use model::encoder::Precision;
 pub use sampling::{Sampler, Sampling, uniform};
 pub use session::Session;

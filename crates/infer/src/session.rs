@@ -13,7 +13,7 @@ use model::decoder::{KvCache, Rows};
 use std::time::Instant;
 
 /// Tokens of a prompt between two looks at [`Cancel`]: fractions of a second for models that fit a laptop.
-const CHUNK_TOKENS: usize = 128;
+const CHUNK_TOKENS: usize = 256;
 /// Positions whose logits are held at once while a continuation is scored.
 const SCORE_ROWS: usize = 32;
 

@@ -28,6 +28,8 @@ const PANEL: usize = 16;
 /// Inputs per pass, a multiple of every block length: 16 KB of bytes and 4 KB of scales, in the first-level cache
 /// beside four rows of x.
 const DEPTH: usize = 1024;
+/// Rows of x per tile, at most.
+const MOST_X_ROWS: usize = 8;
 /// A task gets no fewer rows of x than this, or unpacking would outweigh multiplying.
 const LEAST_X_ROWS: usize = 64;
 
@@ -54,7 +56,8 @@ fn one_panel(pool: &Pool, target: &Target<'_>, x: &Rounded, panel: usize, x_rows
     let depth = w.cols().min(DEPTH);
     let group = group_len(format);
     scratch::with_bytes(PANEL * depth, |p| {
-        scratch::with(2 * PANEL * (depth / group), |factors| {
+        scratch::with(MOST_X_ROWS * PANEL + 2 * PANEL * (depth / group), |factors| {
+            let (sums, factors) = factors.split_at_mut(MOST_X_ROWS * PANEL);
             for start in (0..w.cols()).step_by(DEPTH) {
                 let inputs = start..w.cols().min(start + DEPTH);
                 let n_groups = inputs.len() / group;
@@ -71,12 +74,16 @@ fn one_panel(pool: &Pool, target: &Target<'_>, x: &Rounded, panel: usize, x_rows
                     p,
                     scales,
                     minimums,
-                    steps: Steps::of(format),
+                    pairs: group
+                        / 8
+                        / if matches!(format, Format::Q5_0 | Format::Q5K) { 2 } else { 1 },
+                    sums: sums.as_mut_ptr(),
                 };
                 let isa = pool.isa();
                 match format {
                     Format::Q8_0 | Format::Q6K => isa.dispatch_bytes(With(tiles, Signed)),
-                    _ => isa.dispatch_bytes(With(tiles, Unsigned)),
+                    Format::Q5_0 | Format::Q5K => isa.dispatch_bytes(With(tiles, Unsigned::<2>)),
+                    _ => isa.dispatch_bytes(With(tiles, Unsigned::<1>)),
                 }
             }
         });
@@ -184,41 +191,28 @@ struct Tiles<'a> {
     p: &'a [u8],
     scales: &'a [f32],
     minimums: &'a [f32],
-    steps: Steps,
-}
-
-/// How a group is summed: `runs` times `steps` times four inputs; after each run sums are widened.
-///
-/// These are numbers in memory rather than constants on purpose: unrolled, the loop over steps is rearranged by the
-/// compiler until nothing stays in registers (130 instead of 190 GOP/s per thread).
-#[derive(Clone, Copy)]
-struct Steps {
-    runs: usize,
-    steps: usize,
-}
-
-impl Steps {
-    fn of(format: Format) -> Self {
-        match format {
-            Format::Q4_0 | Format::Q4_1 | Format::Q4K => Self { runs: 1, steps: 8 },
-            Format::Q5_0 | Format::Q5K => Self { runs: 2, steps: 4 },
-            _ => Self { runs: 1, steps: group_len(format) / 4 },
-        }
-    }
+    /// Groups of 8 inputs per run, see [`group_sums`].
+    pairs: usize,
+    /// Where sums grow: [8][16].
+    sums: *mut f32,
 }
 
 /// How bytes of a panel meet bytes of x.
 trait Sign {
     const HAS_MINIMUMS: bool;
+    /// How often sums are widened within a group.
+    const RUNS: usize;
     fn dot<L: Lanes>(lanes: L, sum: L::I, p: L::I, q: L::I) -> L::I;
     fn widen<L: Lanes>(lanes: L, sum: L::I) -> L::I;
 }
 
-struct Unsigned;
+/// A group fits 16 bits in `RUNS` parts.
+struct Unsigned<const RUNS: usize>;
 struct Signed;
 
-impl Sign for Unsigned {
+impl<const RUNS: usize> Sign for Unsigned<RUNS> {
     const HAS_MINIMUMS: bool = true;
+    const RUNS: usize = RUNS;
 
     #[inline(always)]
     fn dot<L: Lanes>(lanes: L, sum: L::I, p: L::I, q: L::I) -> L::I {
@@ -232,6 +226,7 @@ impl Sign for Unsigned {
 
 impl Sign for Signed {
     const HAS_MINIMUMS: bool = false;
+    const RUNS: usize = 1;
 
     #[inline(always)]
     fn dot<L: Lanes>(lanes: L, sum: L::I, p: L::I, q: L::I) -> L::I {
@@ -254,7 +249,10 @@ impl<S: Sign> Kernel for With<'_, S> {
     }
 }
 
-/// The sums of one group for M rows of x.
+/// The sums of one group for M rows of x, of `pairs` times eight inputs in each run.
+///
+/// `pairs` is a number in memory rather than a constant on purpose: fully unrolled, the loop is rearranged by the
+/// compiler until nothing stays in registers.
 ///
 /// # Safety
 /// `p` reaches the panel's bytes of the group, `q` with stride `stride` the bytes of M rows of x.
@@ -264,32 +262,35 @@ unsafe fn group_sums<L: Lanes, S: Sign, const M: usize>(
     mut p: *const u8,
     mut q: *const i8,
     stride: usize,
-    steps: Steps,
+    pairs: usize,
 ) -> [[L::I; 2]; M] {
     let n_vectors = PANEL / L::N;
     let mut total = [[lanes.splat_int(0); 2]; M];
-    for _ in 0..steps.runs {
+    for run in 0..S::RUNS {
         let mut sums = [[lanes.splat_int(0); 2]; M];
-        for _ in 0..steps.steps {
-            // SAFETY: the caller's promise.
-            unsafe {
-                let mut weights = [lanes.splat_int(0); 2];
-                for v in 0..n_vectors {
-                    weights[v] = lanes.load_int(p.add(4 * L::N * v).cast());
-                }
-                for m in 0..M {
-                    let four = q.add(m * stride).cast::<i32>().read_unaligned();
-                    let bytes = lanes.splat_int(four);
+        for _ in 0..pairs {
+            for _ in 0..2 {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let mut weights = [lanes.splat_int(0); 2];
                     for v in 0..n_vectors {
-                        sums[m][v] = S::dot(lanes, sums[m][v], weights[v], bytes);
+                        weights[v] = lanes.load_int(p.add(4 * L::N * v).cast());
                     }
+                    for m in 0..M {
+                        let four = q.add(m * stride).cast::<i32>().read_unaligned();
+                        let bytes = lanes.splat_int(four);
+                        for v in 0..n_vectors {
+                            sums[m][v] = S::dot(lanes, sums[m][v], weights[v], bytes);
+                        }
+                    }
+                    (p, q) = (p.add(4 * PANEL), q.add(4));
                 }
-                (p, q) = (p.add(4 * PANEL), q.add(4));
             }
         }
         for m in 0..M {
             for v in 0..n_vectors {
-                total[m][v] = lanes.add_int(total[m][v], S::widen(lanes, sums[m][v]));
+                let wide = S::widen(lanes, sums[m][v]);
+                total[m][v] = if run == 0 { wide } else { lanes.add_int(total[m][v], wide) };
             }
         }
     }
@@ -327,62 +328,70 @@ impl Tiles<'_> {
     unsafe fn tile<L: Lanes, S: Sign, const M: usize>(&self, lanes: L, row: usize) {
         let n_vectors = PANEL / L::N;
         let (cols, n_blocks) = (self.x.cols, self.x.cols / BLOCK);
-        let group = 4 * self.steps.runs * self.steps.steps;
-        let mut sums = [[lanes.splat(0.0); 2]; M];
-        // SAFETY: the panel has `inputs` inputs, and rows of x are `cols` long.
+        let group = 8 * self.pairs * S::RUNS;
+        let sums = self.sums;
+        // SAFETY: `sums` has room for M rows, the panel has `inputs` inputs, and rows of x are `cols` long.
         unsafe {
+            for i in 0..M * n_vectors {
+                lanes.store(sums.add(L::N * i), lanes.splat(0.0));
+            }
             let q = self.x.q.as_ptr().add(row * cols + self.inputs.start);
             let first_block = row * n_blocks + self.inputs.start / BLOCK;
             let x_scales = self.x.scales.as_ptr().add(first_block);
             let x_sums = self.x.sums.as_ptr().add(first_block);
             for g in 0..self.inputs.len() / group {
+                // Sums stay in memory, where each is met once per group: there are too many for the registers, and
+                // a compiler that knows where they are moves all of them in and out around every loop.
+                let sums = std::hint::black_box(sums);
                 let p = self.p.as_ptr().add(g * group * PANEL);
-                let integers = group_sums::<L, S, M>(lanes, p, q.add(g * group), cols, self.steps);
+                let integers = group_sums::<L, S, M>(lanes, p, q.add(g * group), cols, self.pairs);
                 let block = g * group / BLOCK;
                 for m in 0..M {
                     let x_scale = lanes.splat(*x_scales.add(m * n_blocks + block));
                     let x_sum = lanes.splat(*x_sums.add(m * n_blocks + block));
                     for v in 0..n_vectors {
                         let at = g * PANEL + L::N * v;
+                        let to = sums.add(m * PANEL + L::N * v);
                         let scale = lanes.mul(lanes.load(self.scales.as_ptr().add(at)), x_scale);
-                        let mut sum = lanes.fma(lanes.to_float(integers[m][v]), scale, sums[m][v]);
+                        let mut sum = lanes.load(to);
                         if S::HAS_MINIMUMS {
                             let minimum = lanes.load(self.minimums.as_ptr().add(at));
                             sum = lanes.fma(minimum, x_sum, sum);
                         }
-                        sums[m][v] = sum;
+                        sum = lanes.fma(lanes.to_float(integers[m][v]), scale, sum);
+                        lanes.store(to, sum);
                     }
                 }
             }
             for m in 0..M {
-                self.store(lanes, row + m, sums[m]);
+                self.store(lanes, m, row + m);
             }
         }
     }
 
     /// # Safety
-    /// `row` is one of this task's rows of x.
+    /// `row` is one of this task's rows of x, and its sums stand in row `m`.
     #[inline(always)]
-    unsafe fn store<L: Lanes>(&self, lanes: L, row: usize, sums: [L::F; 2]) {
+    unsafe fn store<L: Lanes>(&self, lanes: L, m: usize, row: usize) {
         let n_cols = self.rows.len();
-        let is_first = self.inputs.start == 0;
         // SAFETY: y has a row of as many values as w has rows for each row of x, this task alone writes these
         // columns, and vectors reach them directly only when the panel is full.
         unsafe {
             let y = self.target.y.pointer().add(row * self.target.w.rows() + self.rows.start);
-            let mut edge = [0.0f32; PANEL];
-            let full = n_cols == PANEL;
-            if !full && !is_first {
-                std::ptr::copy_nonoverlapping(y, edge.as_mut_ptr(), n_cols);
+            let sums = self.sums.add(m * PANEL);
+            if n_cols < PANEL {
+                for i in 0..n_cols {
+                    let before = if self.inputs.start == 0 { 0.0 } else { *y.add(i) };
+                    *y.add(i) = before + *sums.add(i);
+                }
+                return;
             }
-            let target = if full { y } else { edge.as_mut_ptr() };
-            for v in 0..PANEL / L::N {
-                let at = target.add(L::N * v);
-                let sum = if is_first { sums[v] } else { lanes.add(lanes.load(at), sums[v]) };
-                lanes.store(at, sum);
-            }
-            if !full {
-                std::ptr::copy_nonoverlapping(edge.as_ptr(), y, n_cols);
+            for at in (0..PANEL).step_by(L::N) {
+                let mut sum = lanes.load(sums.add(at));
+                if self.inputs.start > 0 {
+                    sum = lanes.add(lanes.load(y.add(at)), sum);
+                }
+                lanes.store(y.add(at), sum);
             }
         }
     }

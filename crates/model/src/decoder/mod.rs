@@ -39,7 +39,7 @@ use layer::Layer;
 
 /// Tokens of a prompt that go through the layers together. Long enough that a weight, once
 /// dequantised, is used many times; short enough that activations stay in the processor's cache.
-const CHUNK_TOKENS: usize = 256;
+const CHUNK_TOKENS: usize = 512;
 
 /// Which positions of the given tokens to return logits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
