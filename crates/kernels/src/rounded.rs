@@ -14,6 +14,7 @@
 //! Two ways, as there: `vector` meets stored blocks in registers, for few rows of x; `panel` unpacks them once
 //! into the layout of a register tile, for many.
 
+mod blocks;
 mod panel;
 mod unpack;
 mod vector;
@@ -27,7 +28,7 @@ use crate::scratch::SharedMut;
 /// Values of x that share a scale.
 pub(crate) const BLOCK: usize = 32;
 /// Up to this many rows of x blocks are unpacked in registers, beyond it through the cache.
-const VECTOR_ROWS: usize = 8;
+const VECTOR_ROWS: usize = 3;
 
 /// Rows of activations, rounded to eight bits in blocks of 32. Keeps its memory when it is filled again.
 #[derive(Clone, Debug, Default)]

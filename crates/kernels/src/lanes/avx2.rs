@@ -267,6 +267,40 @@ impl Lanes8 for Avx2 {
         })
     }
     #[inline(always)]
+    fn shift_right_by(self, v: __m256i, bits: u32) -> __m256i {
+        proven!(_mm256_srl_epi32(v, _mm_cvtsi32_si128(bits.cast_signed())))
+    }
+    #[inline(always)]
+    fn transpose_words(self, r: [__m256i; 8]) -> [__m256i; 8] {
+        proven!({
+            // Pairs of words, then pairs of pairs within each 128-bit half, then halves.
+            let mut pairs = [_mm256_setzero_si256(); 8];
+            for i in 0..4 {
+                pairs[2 * i] = _mm256_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+                pairs[2 * i + 1] = _mm256_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+            }
+            let mut fours = [_mm256_setzero_si256(); 8];
+            for half in 0..2 {
+                let p = &pairs[4 * half..4 * half + 4];
+                fours[4 * half] = _mm256_unpacklo_epi64(p[0], p[2]);
+                fours[4 * half + 1] = _mm256_unpackhi_epi64(p[0], p[2]);
+                fours[4 * half + 2] = _mm256_unpacklo_epi64(p[1], p[3]);
+                fours[4 * half + 3] = _mm256_unpackhi_epi64(p[1], p[3]);
+            }
+            let mut out = [_mm256_setzero_si256(); 8];
+            for i in 0..4 {
+                out[i] = _mm256_permute2x128_si256::<0x20>(fours[i], fours[i + 4]);
+                out[i + 4] = _mm256_permute2x128_si256::<0x31>(fours[i], fours[i + 4]);
+            }
+            out
+        })
+    }
+    #[inline(always)]
+    unsafe fn store_int(self, to: *mut u8, v: __m256i) {
+        // SAFETY: the caller promises the memory, the token the instruction set.
+        unsafe { _mm256_storeu_si256(to.cast(), v) }
+    }
+    #[inline(always)]
     fn prefetch(self, address: *const u8) {
         proven!(_mm_prefetch::<_MM_HINT_T0>(address.cast()));
     }

@@ -116,6 +116,13 @@ pub(crate) trait Lanes8: Lanes {
     unsafe fn load_nibbles(self, from: *const u8) -> Self::I;
     /// Byte i is 255 where bit i is set, else 0.
     fn spread_bits(self, bits: u32) -> Self::I;
+    /// Shifts each word right by `bits` below 32, filling with zeros.
+    fn shift_right_by(self, v: Self::I, bits: u32) -> Self::I;
+    /// Word c of row r becomes word r of row c.
+    fn transpose_words(self, rows: [Self::I; 8]) -> [Self::I; 8];
+    /// # Safety
+    /// `to` points to 32 writable bytes.
+    unsafe fn store_int(self, to: *mut u8, v: Self::I);
     /// Asks for the cache line that holds this address, which need not exist.
     fn prefetch(self, address: *const u8);
     /// Byte by byte, wrapping.

@@ -13,9 +13,11 @@
 //! with p ≤ 31 four do, and only then one instruction widens them: two instructions per 32 products where the usual
 //! three would be. That makes up for the scales, which cost a quarter on top. Signed formats widen each time.
 
+mod fill;
+
 use std::ops::Range;
 
-use super::unpack::{group_len, unpack};
+use super::unpack::group_len;
 use super::{BLOCK, Rounded, Target, locate};
 use crate::format::Format;
 use crate::isa::Kernel;
@@ -64,7 +66,8 @@ fn one_panel(pool: &Pool, target: &Target<'_>, x: &Rounded, panel: usize, x_rows
                 let (scales, rest) = factors.split_at_mut(PANEL * n_groups);
                 let minimums = &mut rest[..PANEL * n_groups];
                 let p = &mut p[..PANEL * inputs.len()];
-                fill(pool, p, scales, minimums, target, rows.clone(), inputs.clone());
+                let w = target.w.slice_rows(rows.start, rows.len());
+                fill::panel(pool.isa(), p, scales, minimums, &w, inputs.clone());
                 let tiles = Tiles {
                     target,
                     x,
@@ -88,97 +91,6 @@ fn one_panel(pool: &Pool, target: &Target<'_>, x: &Rounded, panel: usize, x_rows
             }
         });
     });
-}
-
-/// Unpacks `rows` × `inputs`; missing rows are zeros.
-fn fill(
-    pool: &Pool,
-    p: &mut [u8],
-    scales: &mut [f32],
-    minimums: &mut [f32],
-    target: &Target<'_>,
-    rows: Range<usize>,
-    inputs: Range<usize>,
-) {
-    let format = target.w.format();
-    let block_of = |col: usize| col / format.block_len() * format.block_bytes();
-    let bytes = block_of(inputs.start)..block_of(inputs.end);
-    let n_groups = inputs.len() / group_len(format);
-    scratch::with_bytes(8 * inputs.len(), |rows_of_bytes| {
-        scratch::with(2 * n_groups, |factors| {
-            let (row_scales, row_minimums) = factors.split_at_mut(n_groups);
-            for first in [0, 8] {
-                for (r, row_bytes) in rows_of_bytes.chunks_exact_mut(inputs.len()).enumerate() {
-                    let row_idx = rows.start + first + r;
-                    if row_idx < rows.end {
-                        let bytes = &target.w.row(row_idx)[bytes.clone()];
-                        pool.isa().dispatch_8(Unpack {
-                            format,
-                            p: row_bytes,
-                            scales: row_scales,
-                            minimums: row_minimums,
-                            bytes,
-                        });
-                    } else {
-                        row_bytes.fill(0);
-                        row_scales.fill(0.0);
-                        row_minimums.fill(0.0);
-                    }
-                    for g in 0..n_groups {
-                        scales[g * PANEL + first + r] = row_scales[g];
-                        minimums[g * PANEL + first + r] = row_minimums[g];
-                    }
-                }
-                pool.isa().dispatch_8(Interleave { p, rows: rows_of_bytes, first });
-            }
-        });
-    });
-}
-
-/// [`unpack`], compiled for the instruction set.
-struct Unpack<'a> {
-    format: Format,
-    p: &'a mut [u8],
-    scales: &'a mut [f32],
-    minimums: &'a mut [f32],
-    bytes: &'a [u8],
-}
-
-impl Kernel for Unpack<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes>(self, _: L) {
-        unpack(self.format, self.p, self.scales, self.minimums, self.bytes);
-    }
-}
-
-/// Eight rows of bytes become rows `first … first + 7` of the panel, four bytes at a time.
-struct Interleave<'a> {
-    p: &'a mut [u8],
-    rows: &'a [u8],
-    first: usize,
-}
-
-impl Kernel for Interleave<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
-        let len = self.rows.len() / 8;
-        assert!(
-            self.p.len() == PANEL * len && len.is_multiple_of(BLOCK) && self.first + 8 <= PANEL
-        );
-        // Four bytes are moved as if they were an f32; nothing is computed with them.
-        for start in (0..len).step_by(BLOCK) {
-            // SAFETY: 8 rows of 32 bytes from `start` on, to 8 columns of 8 groups of the panel. Buffers of bytes
-            // are parts of buffers of f32 and as aligned.
-            unsafe {
-                let to = self.p.as_mut_ptr().add(start * PANEL + 4 * self.first).cast::<f32>();
-                lanes.transpose_8x8(to, PANEL, self.rows.as_ptr().add(start).cast(), len / 4);
-            }
-        }
-    }
 }
 
 /// A panel's bytes and what they meet.
@@ -313,10 +225,14 @@ impl Tiles<'_> {
             unsafe { self.tile::<L, S, 4>(lanes, row) };
             row += 4;
         }
-        while row < self.x_rows.end {
+        if row + 2 <= self.x_rows.end {
+            // SAFETY: two rows from `row` on lie inside the task's.
+            unsafe { self.tile::<L, S, 2>(lanes, row) };
+            row += 2;
+        }
+        if row < self.x_rows.end {
             // SAFETY: the row is one of the task's.
             unsafe { self.tile::<L, S, 1>(lanes, row) };
-            row += 1;
         }
     }
 

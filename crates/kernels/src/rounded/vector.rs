@@ -11,7 +11,7 @@ mod small;
 use std::ops::Range;
 
 use super::unpack::{group_len, unpack};
-use super::{BLOCK, Rounded, RoundedRow, Target, locate};
+use super::{BLOCK, Rounded, RoundedRow, Target, blocks, locate};
 use crate::format::{Format, Matrix};
 use crate::pool::Pool;
 use crate::scratch::{self, SharedMut};
@@ -40,61 +40,46 @@ pub(super) fn matmul(pool: &Pool, targets: &[Target<'_>], x: &Rounded) {
         if !pool.isa().has_vectors_8() {
             return portable(*y, x, w, rows);
         }
-        let mut first = 0;
-        while first < x.n {
-            // Up to four rows of x share the unpacking.
-            let n = (x.n - first).min(4);
-            let few = Few { y: *y, x, first, n, w, rows: rows.clone() };
-            match n {
-                1 => few.run::<1>(pool),
-                2 => few.run::<2>(pool),
-                _ => few.run::<4>(pool),
-            }
-            first += n;
+        let few = Few { y: *y, x, w, rows };
+        match x.n {
+            1 => few.run::<1>(pool),
+            2 => few.run::<2>(pool),
+            3 => few.run::<3>(pool),
+            n => unreachable!("{n} rows of x are not few"),
         }
     });
 }
 
-/// The weight rows of a task and some rows of x.
+/// The weight rows of a task and the rows of x.
 struct Few<'a> {
     y: SharedMut<f32>,
     x: &'a Rounded,
-    first: usize,
-    n: usize,
     w: &'a Matrix<'a>,
     rows: Range<usize>,
 }
 
-impl<'a> Few<'a> {
+impl Few<'_> {
     fn run<const N_X: usize>(self, pool: &Pool) {
         let isa = pool.isa();
         match self.w.format() {
-            Format::Q8_0 => isa.dispatch_vectors_8(small::Products::<small::Q8_0, N_X>::new(self)),
-            Format::Q4_0 => isa.dispatch_vectors_8(small::Products::<small::Q4_0, N_X>::new(self)),
-            Format::Q4_1 => isa.dispatch_vectors_8(small::Products::<small::Q4_1, N_X>::new(self)),
-            Format::Q5_0 => isa.dispatch_vectors_8(small::Products::<small::Q5_0, N_X>::new(self)),
-            Format::Q4K => isa.dispatch_vectors_8(large::Products::<large::Q4K, N_X>::new(self)),
-            Format::Q5K => isa.dispatch_vectors_8(large::Products::<large::Q5K, N_X>::new(self)),
-            Format::Q6K => isa.dispatch_vectors_8(large::Products::<large::Q6K, N_X>::new(self)),
+            Format::Q8_0 => isa.dispatch_vectors_8(small::Products::<blocks::Q8_0, N_X>::new(self)),
+            Format::Q4_0 => isa.dispatch_vectors_8(small::Products::<blocks::Q4_0, N_X>::new(self)),
+            Format::Q4_1 => isa.dispatch_vectors_8(small::Products::<blocks::Q4_1, N_X>::new(self)),
+            Format::Q5_0 => isa.dispatch_vectors_8(small::Products::<blocks::Q5_0, N_X>::new(self)),
+            Format::Q4K => isa.dispatch_vectors_8(large::Products::<blocks::Q4K, N_X>::new(self)),
+            Format::Q5K => isa.dispatch_vectors_8(large::Products::<blocks::Q5K, N_X>::new(self)),
+            Format::Q6K => isa.dispatch_vectors_8(large::Products::<blocks::Q6K, N_X>::new(self)),
             Format::F32 | Format::F16 | Format::Bf16 => unreachable!("checked by the caller"),
         }
     }
 
-    /// Row `m` of the few; beyond the last, the last: there is half as much code, and unpacking dominates.
-    #[inline(always)]
-    fn x_row(&self, m: usize) -> RoundedRow<'a> {
-        self.x.row(self.first + m.min(self.n - 1))
-    }
-
     /// # Safety
-    /// `row_idx` is one of this task's rows.
+    /// `row_idx` is one of this task's rows, and `m` a row of x.
     #[inline(always)]
     unsafe fn store(&self, m: usize, row_idx: usize, value: f32) {
-        if m < self.n {
-            // SAFETY: y has a row of as many values as w has rows for each row of x, and this task alone writes
-            // column `row_idx`.
-            unsafe { *self.y.pointer().add((self.first + m) * self.w.rows() + row_idx) = value };
-        }
+        // SAFETY: y has a row of as many values as w has rows for each row of x, and this task alone writes column
+        // `row_idx`.
+        unsafe { *self.y.pointer().add(m * self.w.rows() + row_idx) = value };
     }
 }
 

@@ -6,111 +6,7 @@ use super::{Few, ROWS};
 use crate::isa::Kernel8;
 use crate::lanes::Lanes8;
 use crate::rounded::BLOCK;
-
-/// How one format stores 32 values as integers: value = d · (p + OFFSET) or, in `Q4_1`, d · p + m.
-pub(super) trait Small {
-    const BYTES: usize;
-    /// What the second of the two halves is multiplied by, to give the part of a value that p has not.
-    const OFFSET: f32;
-
-    /// Two half floats: d, and the m that belongs to `OFFSET`.
-    ///
-    /// # Safety
-    /// `block` points to `BYTES` readable bytes.
-    unsafe fn factors(block: *const u8) -> u32;
-
-    /// Σ p q in partial sums.
-    ///
-    /// # Safety
-    /// As above.
-    unsafe fn dot<L: Lanes8>(lanes: L, block: *const u8, q: L::I) -> L::I;
-}
-
-pub(super) struct Q8_0;
-pub(super) struct Q4_0;
-pub(super) struct Q4_1;
-pub(super) struct Q5_0;
-
-/// d, twice.
-///
-/// # Safety
-/// `block` points to two readable bytes.
-#[inline(always)]
-unsafe fn twice(block: *const u8) -> u32 {
-    // SAFETY: the caller's promise.
-    u32::from(unsafe { block.cast::<u16>().read_unaligned() }) * 0x1_0001
-}
-
-impl Small for Q8_0 {
-    const BYTES: usize = 34;
-    const OFFSET: f32 = 0.0;
-
-    #[inline(always)]
-    unsafe fn factors(block: *const u8) -> u32 {
-        // SAFETY: the caller's promise.
-        u32::from(unsafe { block.cast::<u16>().read_unaligned() })
-    }
-    #[inline(always)]
-    unsafe fn dot<L: Lanes8>(lanes: L, block: *const u8, q: L::I) -> L::I {
-        // SAFETY: bytes 2 … 33 are the block's.
-        let p = unsafe { lanes.load_int(block.add(2).cast()) };
-        lanes.dot_signed(lanes.splat_int(0), p, q)
-    }
-}
-
-impl Small for Q4_0 {
-    const BYTES: usize = 18;
-    const OFFSET: f32 = -8.0;
-
-    #[inline(always)]
-    unsafe fn factors(block: *const u8) -> u32 {
-        // SAFETY: the caller's promise.
-        unsafe { twice(block) }
-    }
-    #[inline(always)]
-    unsafe fn dot<L: Lanes8>(lanes: L, block: *const u8, q: L::I) -> L::I {
-        // SAFETY: bytes 2 … 17 are the block's.
-        let p = unsafe { lanes.load_nibbles(block.add(2)) };
-        lanes.dot_bytes(lanes.splat_int(0), p, q)
-    }
-}
-
-impl Small for Q4_1 {
-    const BYTES: usize = 20;
-    const OFFSET: f32 = 1.0;
-
-    #[inline(always)]
-    unsafe fn factors(block: *const u8) -> u32 {
-        // SAFETY: the caller's promise.
-        unsafe { block.cast::<u32>().read_unaligned() }
-    }
-    #[inline(always)]
-    unsafe fn dot<L: Lanes8>(lanes: L, block: *const u8, q: L::I) -> L::I {
-        // SAFETY: bytes 4 … 19 are the block's.
-        let p = unsafe { lanes.load_nibbles(block.add(4)) };
-        lanes.dot_bytes(lanes.splat_int(0), p, q)
-    }
-}
-
-impl Small for Q5_0 {
-    const BYTES: usize = 22;
-    const OFFSET: f32 = -16.0;
-
-    #[inline(always)]
-    unsafe fn factors(block: *const u8) -> u32 {
-        // SAFETY: the caller's promise.
-        unsafe { twice(block) }
-    }
-    #[inline(always)]
-    unsafe fn dot<L: Lanes8>(lanes: L, block: *const u8, q: L::I) -> L::I {
-        // SAFETY: bytes 2 … 21 are the block's.
-        let (p, bits) = unsafe {
-            (lanes.load_nibbles(block.add(6)), block.add(2).cast::<u32>().read_unaligned())
-        };
-        let fifth = lanes.and(lanes.spread_bits(bits), lanes.splat_int(0x1010_1010));
-        lanes.dot_bytes(lanes.splat_int(0), lanes.or(p, fifth), q)
-    }
-}
+use crate::rounded::blocks::{Small, dot};
 
 pub(super) struct Products<'a, S, const N_X: usize> {
     few: Few<'a>,
@@ -151,7 +47,7 @@ impl<S: Small, const N_X: usize> Products<'_, S, N_X> {
     unsafe fn rows<L: Lanes8, const R: usize>(&self, lanes: L, row_idx: usize) {
         let mut block: [*const u8; R] =
             std::array::from_fn(|r| self.few.w.row(row_idx + r).as_ptr());
-        let x: [_; N_X] = std::array::from_fn(|m| self.few.x_row(m));
+        let x: [_; N_X] = std::array::from_fn(|m| self.few.x.row(m));
         let mut sums = [[lanes.splat(0.0); N_X]; R];
         let mut offsets = [lanes.splat(0.0); N_X];
         // Rows may be too short for the machine to notice that it reads R of them side by side; so the next R are
@@ -178,9 +74,10 @@ impl<S: Small, const N_X: usize> Products<'_, S, N_X> {
                     lanes.store(scaled[m].as_mut_ptr(), factors);
                 }
                 for r in 0..R {
+                    let p = S::integers(lanes, block[r]);
                     for m in 0..N_X {
                         let q = lanes.load_int(x[m].q.as_ptr().add(BLOCK * b));
-                        let dot = lanes.to_float(S::dot(lanes, block[r], q));
+                        let dot = lanes.to_float(dot::<L, S>(lanes, p, q));
                         sums[r][m] = lanes.fma(dot, lanes.splat(scaled[m][2 * r]), sums[r][m]);
                     }
                     block[r] = block[r].add(S::BYTES);
