@@ -8,7 +8,7 @@ use corpus::chat::{ChatTemplate, Message, RenderOptions};
 use corpus::tokenizer::{Special, Tokenizer};
 use kernels::pool::Pool;
 use model::config::DecoderConfig;
-use model::decoder::Decoder;
+use model::decoder::{Decoder, Precision};
 use model::gguf::Gguf;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -32,10 +32,16 @@ struct Shared {
 }
 
 impl Engine {
-    /// Loads a GGUF file or a directory with `config.json` and safetensors, to run on `n_threads` threads.
+    /// Loads a GGUF file or a directory with `config.json` and safetensors, to run on `n_threads` threads with fast
+    /// products.
     pub fn load(path: &Path, n_threads: usize) -> Result<Self, Error> {
+        Self::load_with(path, n_threads, Precision::Fast)
+    }
+
+    /// The same with a choice between fast products and exact ones, for comparisons with other programs.
+    pub fn load_with(path: &Path, n_threads: usize, precision: Precision) -> Result<Self, Error> {
         let start = Instant::now();
-        let decoder = Decoder::load(path)?;
+        let decoder = Decoder::load_with(path, precision)?;
         let text = match path.is_dir() {
             true => Text::from_directory(path)?,
             false => Text::from_gguf(&Gguf::open(path)?)?,

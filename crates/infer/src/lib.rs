@@ -51,6 +51,7 @@ pub use generation::{
     Cancel, Finish, GenerateOptions, Generation, Piece, Score, Timings, TokenLogprobs, Truncate,
 };
 pub use inspect::{Info, TokenizerInfo, inspect};
+pub use model::decoder::Precision as DecoderPrecision;
 pub use model::encoder::Precision;
 pub use sampling::{Sampler, Sampling, uniform};
 pub use session::Session;

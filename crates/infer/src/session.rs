@@ -10,7 +10,7 @@ use crate::{Engine, Error};
 use model::decoder::{KvCache, Rows};
 
 /// Tokens of a prompt between two looks at [`Cancel`]: fractions of a second for models that fit a laptop.
-const CHUNK_TOKENS: usize = 128;
+const CHUNK_TOKENS: usize = 256;
 /// Positions whose logits are held at once while a continuation is scored.
 const SCORE_ROWS: usize = 32;
 

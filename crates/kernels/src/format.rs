@@ -18,6 +18,8 @@ pub enum Format {
     Q4_0,
     /// Blocks of 32: f16 scale and minimum, 32 four-bit values.
     Q4_1,
+    /// Blocks of 32: f16 scale, 32 five-bit values minus 16.
+    Q5_0,
     /// Blocks of 256 in eight groups with six-bit scales and minimums, four-bit values.
     Q4K,
     /// As `Q4K` with five-bit values.
@@ -27,13 +29,14 @@ pub enum Format {
 }
 
 impl Format {
-    pub const ALL: [Format; 9] = [
+    pub const ALL: [Format; 10] = [
         Format::F32,
         Format::F16,
         Format::Bf16,
         Format::Q8_0,
         Format::Q4_0,
         Format::Q4_1,
+        Format::Q5_0,
         Format::Q4K,
         Format::Q5K,
         Format::Q6K,
@@ -43,7 +46,7 @@ impl Format {
     pub fn block_len(self) -> usize {
         match self {
             Format::F32 | Format::F16 | Format::Bf16 => 1,
-            Format::Q8_0 | Format::Q4_0 | Format::Q4_1 => 32,
+            Format::Q8_0 | Format::Q4_0 | Format::Q4_1 | Format::Q5_0 => 32,
             Format::Q4K | Format::Q5K | Format::Q6K => 256,
         }
     }
@@ -56,6 +59,7 @@ impl Format {
             Format::Q8_0 => 34,
             Format::Q4_0 => 18,
             Format::Q4_1 => 20,
+            Format::Q5_0 => 22,
             Format::Q4K => 144,
             Format::Q5K => 176,
             Format::Q6K => 210,
@@ -79,6 +83,7 @@ impl Format {
             Format::Q8_0 => "Q8_0",
             Format::Q4_0 => "Q4_0",
             Format::Q4_1 => "Q4_1",
+            Format::Q5_0 => "Q5_0",
             Format::Q4K => "Q4_K",
             Format::Q5K => "Q5_K",
             Format::Q6K => "Q6_K",

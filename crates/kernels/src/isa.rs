@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use crate::lanes::{Lanes, array::Array};
+use crate::lanes::{Lanes, Lanes8, array::Array};
 
 /// Proof that the running machine has an instruction set. There is no way to make one for a set it lacks, so a
 /// function that takes an `Isa` may use it without asking again.
@@ -122,6 +122,15 @@ impl Isa {
         self.level == Level::Scalar
     }
 
+    /// Whether [`Isa::dispatch_vectors_8`] has instructions for it here.
+    pub(crate) fn has_vectors_8(self) -> bool {
+        match self.level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 | Level::Avx512 { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Like [`Isa::dispatch`], for kernels that are not worth compiling for the portable path.
     ///
     /// # Panics
@@ -152,6 +161,20 @@ impl Isa {
         }
     }
 
+    /// Runs a kernel of 8 lanes that is not worth compiling for the portable path.
+    ///
+    /// # Panics
+    /// When [`Isa::is_portable`], or on the emulation of tests.
+    #[inline]
+    pub(crate) fn dispatch_vectors_8<K: Kernel8>(self, kernel: K) -> K::Output {
+        match self.level {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: both levels are only made after AVX2, FMA and F16C were found on this machine.
+            Level::Avx2 | Level::Avx512 { .. } => unsafe { crate::lanes::avx2::run_8(kernel) },
+            _ => unreachable!("this kernel has no portable version"),
+        }
+    }
+
     /// Like [`Isa::dispatch`], but never with more than 8 lanes (for rearrangements written for 8).
     #[inline]
     pub(crate) fn dispatch_8<K: Kernel>(self, kernel: K) -> K::Output {
@@ -164,6 +187,12 @@ impl Isa {
             Level::Emulated512 => kernel.run(Array::<8>),
         }
     }
+}
+
+/// An algorithm written for 8 lanes and vectors of 32 bytes; the rule of [`Kernel`] holds for it too.
+pub(crate) trait Kernel8 {
+    type Output;
+    fn run<L: Lanes8>(self, lanes: L) -> Self::Output;
 }
 
 impl fmt::Display for Isa {

@@ -20,6 +20,7 @@ compile_error!(
 pub mod format;
 pub mod int8;
 pub mod matmul;
+pub mod rounded;
 
 pub mod attention;
 pub mod norm;

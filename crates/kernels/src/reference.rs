@@ -22,6 +22,10 @@ pub fn value(format: Format, bytes: &[u8], idx: usize) -> f32 {
         Format::Q8_0 => half_at(0) * f32::from(block[2 + i].cast_signed()),
         Format::Q4_0 => half_at(0) * (nibble(&block[2..], i, 16) - 8.0),
         Format::Q4_1 => half_at(0) * nibble(&block[4..], i, 16) + half_at(2),
+        Format::Q5_0 => {
+            let fifth = block[2 + i / 8] >> (i % 8) & 1;
+            half_at(0) * (nibble(&block[6..], i, 16) + 16.0 * f32::from(fifth) - 16.0)
+        }
         Format::Q4K => {
             let (scale, minimum) = six_bit_pair(&block[4..16], i / 32);
             let q = nibble(&block[16 + i / 64 * 32..], i % 64, 32);

@@ -4,6 +4,7 @@
 mod elementwise;
 mod int8;
 mod matmul;
+mod rounded;
 mod sequence;
 
 use crate::isa::Isa;

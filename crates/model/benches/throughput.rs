@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use kernels::pool::Pool;
 use model::cost;
-use model::decoder::{Decoder, KvCache, Rows};
+use model::decoder::{self, Decoder, KvCache, Rows};
 use model::encoder::{Encoder, Precision};
 
 fn main() {
@@ -33,7 +33,7 @@ fn main() {
     for model in models {
         let path = Path::new(&model);
         println!("{model}, {n_threads} threads");
-        match Decoder::load(path) {
+        match Decoder::load_with(path, decoder::Precision::Fast) {
             Ok(decoder) => bench_decoder(&pool, &decoder, n_rounds, clock),
             Err(_) => {
                 for precision in [Precision::Exact, Precision::Int8] {

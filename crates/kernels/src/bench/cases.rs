@@ -222,7 +222,7 @@ fn weights(format: Format, n_values: usize) -> Vec<u8> {
             let brain = |v| half::bf16::from_f32(v).to_le_bytes();
             return values(n_values).into_iter().flat_map(brain).collect();
         }
-        Format::Q8_0 | Format::Q4_0 => &[0],
+        Format::Q8_0 | Format::Q4_0 | Format::Q5_0 => &[0],
         Format::Q4_1 | Format::Q4K | Format::Q5K => &[0, 2],
         Format::Q6K => &[208],
     };

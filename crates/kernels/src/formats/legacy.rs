@@ -4,8 +4,9 @@
 //! Q8_0  d: f16, q: 32 × i8                           value = d · q
 //! Q4_0  d: f16, 16 bytes of nibbles                  value = d · (nibble − 8)
 //! Q4_1  d: f16, m: f16, 16 bytes of nibbles          value = d · nibble + m
+//! Q5_0  d: f16, 32 fifth bits, 16 bytes of nibbles   value = d · (nibble + 16 · bit − 16)
 //! ```
-//! Values 0–15 are the low nibbles of the 16 bytes, values 16–31 the high ones.
+//! Bit i of the fifth bits belongs to value i. Values 0–15 are the low nibbles of the 16 bytes, values 16–31 the high ones.
 
 use half::f16;
 
@@ -15,6 +16,7 @@ use crate::lanes::Lanes;
 pub(crate) struct Q8_0;
 pub(crate) struct Q4_0;
 pub(crate) struct Q4_1;
+pub(crate) struct Q5_0;
 
 impl Block for Q8_0 {
     const LEN: usize = 32;
@@ -64,6 +66,46 @@ impl Block for Q4_1 {
             nibbles_32(lanes, block.add(4), scale, minimum, sink);
         }
     }
+}
+
+impl Block for Q5_0 {
+    const LEN: usize = 32;
+    const BYTES: usize = 22;
+
+    #[inline(always)]
+    unsafe fn visit<L: Lanes, S: Sink<L>>(lanes: L, block: *const u8, sink: &mut S) {
+        // SAFETY: all offsets lie inside the 22 bytes of the block.
+        unsafe {
+            let scale = read_f16(block);
+            let (scale, offset) = (lanes.splat(scale), lanes.splat(-16.0 * scale));
+            let fifth = fifth_bits(block.add(2).cast::<u32>().read_unaligned());
+            let mut column = 0;
+            while column < 16 {
+                let bytes = lanes.load_u8(block.add(6 + column));
+                let low = lanes.and(bytes, lanes.splat_int(15));
+                let high = lanes.shift_right::<4>(bytes);
+                let low = lanes.or(low, lanes.load_u8(fifth.as_ptr().add(column)));
+                let high = lanes.or(high, lanes.load_u8(fifth.as_ptr().add(16 + column)));
+                sink.put(lanes, column, lanes.fma(scale, lanes.to_float(low), offset));
+                sink.put(lanes, 16 + column, lanes.fma(scale, lanes.to_float(high), offset));
+                column += L::N;
+            }
+        }
+    }
+}
+
+/// Byte i is 16 where bit i is set, else 0.
+#[inline(always)]
+pub(crate) fn fifth_bits(bits: u32) -> [u8; 32] {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let mut bytes = [0; 32];
+    for (part, bits) in bits.to_le_bytes().into_iter().enumerate() {
+        // Byte j keeps bit j of its copy; adding 127 carries any bit to the top of its byte and no further.
+        let single = u64::from(bits) * EACH & 0x8040_2010_0804_0201;
+        let sixteen = (single + 127 * EACH & 128 * EACH) >> 3;
+        bytes[8 * part..8 * part + 8].copy_from_slice(&sixteen.to_le_bytes());
+    }
+    bytes
 }
 
 /// `scale · nibble + offset` for the 32 nibbles of 16 bytes.

@@ -62,6 +62,10 @@ macro_rules! with_block {
                 type $block = crate::formats::legacy::Q4_1;
                 $body
             }
+            Format::Q5_0 => {
+                type $block = crate::formats::legacy::Q5_0;
+                $body
+            }
             Format::Q4K => {
                 type $block = crate::formats::k_quants::Q4K;
                 $body

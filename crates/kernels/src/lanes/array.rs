@@ -167,6 +167,22 @@ impl<const N: usize> Lanes for Array<N> {
             sum[i] + (product(0) + product(1)) + (product(2) + product(3))
         })
     }
+    #[inline(always)]
+    fn dot_short(self, sum: [i32; N], a: [i32; N], b: [i32; N]) -> [i32; N] {
+        self.dot_bytes(sum, a, b)
+    }
+    #[inline(always)]
+    fn widen(self, sum: [i32; N]) -> [i32; N] {
+        sum
+    }
+    #[inline(always)]
+    fn dot_signed(self, sum: [i32; N], a: [i32; N], b: [i32; N]) -> [i32; N] {
+        std::array::from_fn(|i| {
+            let (a, b) = (a[i].to_le_bytes(), b[i].to_le_bytes());
+            let product = |j: usize| i32::from(a[j].cast_signed()) * i32::from(b[j].cast_signed());
+            sum[i] + (product(0) + product(1)) + (product(2) + product(3))
+        })
+    }
 
     #[inline(always)]
     unsafe fn transpose_8x8(

@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::Lanes;
-use crate::isa::Kernel;
+use super::{Lanes, Lanes8};
+use crate::isa::{Kernel, Kernel8};
 
 /// Only `run` makes one, where the features are enabled.
 #[derive(Clone, Copy)]
@@ -12,6 +12,12 @@ pub(crate) struct Avx2(());
 /// Runs a kernel compiled with AVX2, FMA and F16C.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx2(()))
+}
+
+/// Runs a kernel written for 8 lanes.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn run_8<K: Kernel8>(kernel: K) -> K::Output {
     kernel.run(Avx2(()))
 }
 
@@ -170,6 +176,19 @@ impl Lanes for Avx2 {
             _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
         })
     }
+    #[inline(always)]
+    fn dot_short(self, sum: __m256i, a: __m256i, b: __m256i) -> __m256i {
+        proven!(_mm256_add_epi16(sum, _mm256_maddubs_epi16(a, b)))
+    }
+    #[inline(always)]
+    fn widen(self, sum: __m256i) -> __m256i {
+        proven!(_mm256_madd_epi16(sum, _mm256_set1_epi16(1)))
+    }
+    #[inline(always)]
+    fn dot_signed(self, sum: __m256i, a: __m256i, b: __m256i) -> __m256i {
+        // |a| · (b with the sign of a): |−128| is 128 as an unsigned byte, and 2 · 128 · 127 fits 16 bits.
+        proven!(self.dot_bytes(sum, _mm256_abs_epi8(a), _mm256_sign_epi8(b, a)))
+    }
 
     #[inline(always)]
     unsafe fn transpose_8x8(
@@ -207,5 +226,86 @@ impl Lanes for Avx2 {
                 }
             }
         }
+    }
+}
+
+impl Lanes8 for Avx2 {
+    #[inline(always)]
+    fn from_half_pairs(self, pairs: [u32; 4]) -> __m256 {
+        let [a, b, c, d] = pairs.map(u32::cast_signed);
+        proven!(_mm256_cvtph_ps(_mm_set_epi32(d, c, b, a)))
+    }
+    #[inline(always)]
+    fn alternate(self, a: f32, b: f32) -> __m256 {
+        proven!(_mm256_blend_ps::<0b1010_1010>(_mm256_set1_ps(a), _mm256_set1_ps(b)))
+    }
+    #[inline(always)]
+    fn halves(self, a: f32, b: f32) -> __m256 {
+        proven!(_mm256_set_m128(_mm_set1_ps(b), _mm_set1_ps(a)))
+    }
+    #[inline(always)]
+    unsafe fn load_nibbles(self, from: *const u8) -> __m256i {
+        // SAFETY: the caller promises the memory, the token the instruction set.
+        unsafe {
+            let twice = _mm256_broadcastsi128_si256(_mm_loadu_si128(from.cast()));
+            let shifted = _mm256_srlv_epi64(twice, _mm256_set_epi64x(4, 4, 0, 0));
+            _mm256_and_si256(shifted, _mm256_set1_epi8(15))
+        }
+    }
+    #[inline(always)]
+    fn spread_bits(self, bits: u32) -> __m256i {
+        proven!({
+            let byte_of = _mm256_set_epi64x(
+                0x0303_0303_0303_0303,
+                0x0202_0202_0202_0202,
+                0x0101_0101_0101_0101,
+                0,
+            );
+            let bit_of = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64.cast_signed());
+            let bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(bits.cast_signed()), byte_of);
+            _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit_of), bit_of)
+        })
+    }
+    #[inline(always)]
+    fn shift_right_by(self, v: __m256i, bits: u32) -> __m256i {
+        proven!(_mm256_srl_epi32(v, _mm_cvtsi32_si128(bits.cast_signed())))
+    }
+    #[inline(always)]
+    fn transpose_words(self, r: [__m256i; 8]) -> [__m256i; 8] {
+        proven!({
+            // Pairs of words, then pairs of pairs within each 128-bit half, then halves.
+            let mut pairs = [_mm256_setzero_si256(); 8];
+            for i in 0..4 {
+                pairs[2 * i] = _mm256_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+                pairs[2 * i + 1] = _mm256_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+            }
+            let mut fours = [_mm256_setzero_si256(); 8];
+            for half in 0..2 {
+                let p = &pairs[4 * half..4 * half + 4];
+                fours[4 * half] = _mm256_unpacklo_epi64(p[0], p[2]);
+                fours[4 * half + 1] = _mm256_unpackhi_epi64(p[0], p[2]);
+                fours[4 * half + 2] = _mm256_unpacklo_epi64(p[1], p[3]);
+                fours[4 * half + 3] = _mm256_unpackhi_epi64(p[1], p[3]);
+            }
+            let mut out = [_mm256_setzero_si256(); 8];
+            for i in 0..4 {
+                out[i] = _mm256_permute2x128_si256::<0x20>(fours[i], fours[i + 4]);
+                out[i + 4] = _mm256_permute2x128_si256::<0x31>(fours[i], fours[i + 4]);
+            }
+            out
+        })
+    }
+    #[inline(always)]
+    unsafe fn store_int(self, to: *mut u8, v: __m256i) {
+        // SAFETY: the caller promises the memory, the token the instruction set.
+        unsafe { _mm256_storeu_si256(to.cast(), v) }
+    }
+    #[inline(always)]
+    fn prefetch(self, address: *const u8) {
+        proven!(_mm_prefetch::<_MM_HINT_T0>(address.cast()));
+    }
+    #[inline(always)]
+    fn add_bytes(self, a: __m256i, b: __m256i) -> __m256i {
+        proven!(_mm256_add_epi8(a, b))
     }
 }

@@ -176,6 +176,27 @@ impl<const VNNI: bool> Lanes for Avx512<VNNI> {
             })
         }
     }
+    #[inline(always)]
+    fn dot_short(self, sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        if VNNI {
+            self.dot_bytes(sum, a, b)
+        } else {
+            proven!(_mm512_add_epi16(sum, _mm512_maddubs_epi16(a, b)))
+        }
+    }
+    #[inline(always)]
+    fn widen(self, sum: __m512i) -> __m512i {
+        if VNNI { sum } else { proven!(_mm512_madd_epi16(sum, _mm512_set1_epi16(1))) }
+    }
+    #[inline(always)]
+    fn dot_signed(self, sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        // |a| · (b with the sign of a); where a is 0 the sign does not matter.
+        proven!({
+            let negative = _mm512_movepi8_mask(a);
+            let signed = _mm512_mask_sub_epi8(b, negative, _mm512_setzero_si512(), b);
+            self.dot_bytes(sum, _mm512_abs_epi8(a), signed)
+        })
+    }
 
     #[inline(always)]
     unsafe fn transpose_8x8(self, _: *mut f32, _: usize, _: *const f32, _: usize) {

@@ -82,6 +82,14 @@ pub(crate) trait Lanes: Copy {
     /// two neighbouring products together fit 16 bits with sign.
     fn dot_bytes(self, sum: Self::I, a: Self::I, b: Self::I) -> Self::I;
 
+    /// The same into sums of 16 bits where the machine has no wider ones; [`Lanes::widen`] makes 32 bits of them.
+    /// Exact while all that meet in 16 bits, two products per step, fit them with sign.
+    fn dot_short(self, sum: Self::I, a: Self::I, b: Self::I) -> Self::I;
+    /// Sums of [`Lanes::dot_short`] as those of [`Lanes::dot_bytes`].
+    fn widen(self, sum: Self::I) -> Self::I;
+    /// sum + the four products of signed bytes, in each lane. Exact for a in −128 … 127 and b in −127 … 127.
+    fn dot_signed(self, sum: Self::I, a: Self::I, b: Self::I) -> Self::I;
+
     /// Transposes 8 rows of 8 f32: `to[c · to_stride + r] = from[r · from_stride + c]`. Only 8-lane types have it.
     /// # Safety
     /// Both pointers reach the 64 elements that the strides address.
@@ -92,4 +100,31 @@ pub(crate) trait Lanes: Copy {
         from: *const f32,
         from_stride: usize,
     );
+}
+
+/// What products with stored blocks need beyond [`Lanes`]: 8 lanes of f32 beside vectors of 32 bytes.
+pub(crate) trait Lanes8: Lanes {
+    /// Four pairs of IEEE half floats, each pair in one word with its first in the lower half.
+    fn from_half_pairs(self, pairs: [u32; 4]) -> Self::F;
+    /// a, b, a, b, …
+    fn alternate(self, a: f32, b: f32) -> Self::F;
+    /// Four times a, four times b.
+    fn halves(self, a: f32, b: f32) -> Self::F;
+    /// The low halves of 16 bytes, then their high halves.
+    /// # Safety
+    /// `from` points to 16 readable bytes.
+    unsafe fn load_nibbles(self, from: *const u8) -> Self::I;
+    /// Byte i is 255 where bit i is set, else 0.
+    fn spread_bits(self, bits: u32) -> Self::I;
+    /// Shifts each word right by `bits` below 32, filling with zeros.
+    fn shift_right_by(self, v: Self::I, bits: u32) -> Self::I;
+    /// Word c of row r becomes word r of row c.
+    fn transpose_words(self, rows: [Self::I; 8]) -> [Self::I; 8];
+    /// # Safety
+    /// `to` points to 32 writable bytes.
+    unsafe fn store_int(self, to: *mut u8, v: Self::I);
+    /// Asks for the cache line that holds this address, which need not exist.
+    fn prefetch(self, address: *const u8);
+    /// Byte by byte, wrapping.
+    fn add_bytes(self, a: Self::I, b: Self::I) -> Self::I;
 }

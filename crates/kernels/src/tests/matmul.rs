@@ -8,7 +8,7 @@ use crate::pool::Pool;
 use crate::reference;
 
 /// Stored rows whose every bit pattern may occur, except that scales are finite and moderate.
-fn stored(random: &mut Random, format: Format, n_values: usize) -> Vec<u8> {
+pub(super) fn stored(random: &mut Random, format: Format, n_values: usize) -> Vec<u8> {
     let mut bytes = random.bytes(format.row_bytes(n_values).unwrap());
     let half_float = |random: &mut Random| half::f16::from_f32(random.unit()).to_le_bytes();
     let halves: &[usize] = match format {
@@ -19,7 +19,7 @@ fn stored(random: &mut Random, format: Format, n_values: usize) -> Vec<u8> {
             let values = random.values(n_values);
             return values.iter().flat_map(|&v| half::bf16::from_f32(v).to_le_bytes()).collect();
         }
-        Format::F16 | Format::Q8_0 | Format::Q4_0 => &[0],
+        Format::F16 | Format::Q8_0 | Format::Q4_0 | Format::Q5_0 => &[0],
         Format::Q4_1 | Format::Q4K | Format::Q5K => &[0, 2],
         Format::Q6K => &[208],
     };
@@ -31,12 +31,12 @@ fn stored(random: &mut Random, format: Format, n_values: usize) -> Vec<u8> {
     bytes
 }
 
-fn any_format() -> impl Strategy<Value = Format> {
+pub(super) fn any_format() -> impl Strategy<Value = Format> {
     prop::sample::select(Format::ALL.to_vec())
 }
 
 /// Largest Σ |x w| of an output, the scale of its rounding error.
-fn magnitude(x: &[f32], w: &Matrix<'_>) -> f32 {
+pub(super) fn magnitude(x: &[f32], w: &Matrix<'_>) -> f32 {
     let mut row = vec![0.0; w.cols()];
     let mut largest = 0.0f32;
     for row_idx in 0..w.rows() {

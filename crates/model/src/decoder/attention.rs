@@ -12,7 +12,7 @@ use super::cache::Scratch;
 use super::layer::{Names, gain};
 use crate::Error;
 use crate::config::{DecoderConfig, Reach};
-use crate::weights::linear::Linear;
+use crate::weights::linear::{Linear, apply_all};
 
 /// The projections of one layer's attention.
 #[derive(Debug)]
@@ -68,12 +68,16 @@ impl Attention {
         remembered: Remembered<'_>,
         rotation: &Rotation,
     ) {
-        let Scratch { normed, queries, gathered, update, .. } = scratch;
+        let Scratch { normed, queries, gathered, update, precision, .. } = scratch;
         let Remembered { keys, values, first } = remembered;
         let new_keys = &mut keys[first * config.kv_width()..];
-        self.query.apply(pool, queries, normed);
-        self.key.apply(pool, new_keys, normed);
-        self.value.apply(pool, &mut values[first * config.kv_width()..], normed);
+        let new_values = &mut values[first * config.kv_width()..];
+        let outputs = &mut [
+            (&self.query, &mut queries[..]),
+            (&self.key, new_keys),
+            (&self.value, new_values),
+        ];
+        apply_all(pool, outputs, normed);
         if let Some((query_norm, key_norm)) = &self.head_norms {
             rms_norm_in_place(pool, queries, query_norm, config.norm_eps);
             rms_norm_in_place(pool, new_keys, key_norm, config.norm_eps);
@@ -82,7 +86,7 @@ impl Attention {
         rope::rotate(pool, queries, rotation, config.n_heads, config.head_dim, layout);
         rope::rotate(pool, new_keys, rotation, config.n_kv_heads, config.head_dim, layout);
         let shape = Shape {
-            n_queries: normed.len() / config.hidden,
+            n_queries: normed.values.len() / config.hidden,
             n_keys: keys.len() / config.kv_width(),
             heads: config.n_heads,
             kv_heads: config.n_kv_heads,
@@ -91,7 +95,8 @@ impl Attention {
             scale: config.attention_scale,
             soft_cap: config.attention_soft_cap,
         };
-        attention::attend(pool, gathered, queries, keys, values, &shape);
-        self.output.apply(pool, update, gathered);
+        attention::attend(pool, &mut gathered.values, queries, keys, values, &shape);
+        gathered.refresh(pool, config.query_width(), *precision);
+        apply_all(pool, &mut [(&self.output, update)], gathered);
     }
 }

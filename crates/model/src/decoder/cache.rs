@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::config::DecoderConfig;
+use crate::weights::linear::{Input, Precision};
 
 /// Keys and values of every layer for the positions seen so far, as f32.
 ///
@@ -110,16 +111,17 @@ pub(super) struct Scratch {
     /// The residual stream.
     pub(super) x: Vec<f32>,
     /// A normed copy of it, and later what a block adds to it.
-    pub(super) normed: Vec<f32>,
+    pub(super) normed: Input,
     pub(super) queries: Vec<f32>,
     /// What attention gathered, all heads side by side.
-    pub(super) gathered: Vec<f32>,
+    pub(super) gathered: Input,
     /// What a block adds to the residual stream.
     pub(super) update: Vec<f32>,
     pub(super) gate: Vec<f32>,
     pub(super) up: Vec<f32>,
-    pub(super) gated: Vec<f32>,
+    pub(super) gated: Input,
     pub(super) positions: Vec<u32>,
+    pub(super) precision: Precision,
     kv_width: usize,
 }
 
@@ -128,13 +130,13 @@ impl Scratch {
     pub(super) fn resize(&mut self, config: &DecoderConfig, first: usize, n_tokens: usize) {
         let widths = [
             (&mut self.x, config.hidden),
-            (&mut self.normed, config.hidden),
+            (&mut self.normed.values, config.hidden),
             (&mut self.queries, config.query_width()),
-            (&mut self.gathered, config.query_width()),
+            (&mut self.gathered.values, config.query_width()),
             (&mut self.update, config.hidden),
             (&mut self.gate, config.feed_forward),
             (&mut self.up, config.feed_forward),
-            (&mut self.gated, config.feed_forward),
+            (&mut self.gated.values, config.feed_forward),
         ];
         for (buffer, width) in widths {
             buffer.resize(n_tokens * width, 0.0);

@@ -9,7 +9,7 @@ use super::cache::Scratch;
 use super::layer::Names;
 use crate::Error;
 use crate::config::{Activation, DecoderConfig};
-use crate::weights::linear::Linear;
+use crate::weights::linear::{Linear, apply_all};
 
 /// The projections of one layer's feed-forward block.
 #[derive(Debug)]
@@ -32,13 +32,13 @@ impl FeedForward {
 
     /// `update` = the block's answer to `normed`.
     pub(super) fn run(&self, pool: &Pool, config: &DecoderConfig, scratch: &mut Scratch) {
-        let Scratch { normed, update, gate, up, gated, .. } = scratch;
-        self.gate.apply(pool, gate, normed);
-        self.up.apply(pool, up, normed);
+        let Scratch { normed, update, gate, up, gated, precision, .. } = scratch;
+        apply_all(pool, &mut [(&self.gate, &mut gate[..]), (&self.up, &mut up[..])], normed);
         match config.activation {
-            Activation::Silu => activation::silu_mul(pool, gated, gate, up),
-            Activation::GeluTanh => activation::gelu_tanh_mul(pool, gated, gate, up),
+            Activation::Silu => activation::silu_mul(pool, &mut gated.values, gate, up),
+            Activation::GeluTanh => activation::gelu_tanh_mul(pool, &mut gated.values, gate, up),
         }
-        self.down.apply(pool, update, gated);
+        gated.refresh(pool, config.feed_forward, *precision);
+        apply_all(pool, &mut [(&self.down, update)], gated);
     }
 }

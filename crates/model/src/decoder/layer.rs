@@ -96,13 +96,19 @@ impl Layer {
         remembered: Remembered<'_>,
         rotation: &Rotation,
     ) {
-        rms_norm(pool, &mut scratch.normed, &scratch.x, &self.attention_norm, config.norm_eps);
+        norm_input(pool, config, scratch, &self.attention_norm);
         self.attention.run(pool, config, scratch, remembered, rotation);
         add_update(pool, config, scratch, self.post_attention_norm.as_deref());
-        rms_norm(pool, &mut scratch.normed, &scratch.x, &self.feed_forward_norm, config.norm_eps);
+        norm_input(pool, config, scratch, &self.feed_forward_norm);
         self.feed_forward.run(pool, config, scratch);
         add_update(pool, config, scratch, self.post_feed_forward_norm.as_deref());
     }
+}
+
+/// Norms the residual stream for the block that follows.
+fn norm_input(pool: &Pool, config: &DecoderConfig, scratch: &mut Scratch, gain: &[f32]) {
+    rms_norm(pool, &mut scratch.normed.values, &scratch.x, gain, config.norm_eps);
+    scratch.normed.refresh(pool, config.hidden, scratch.precision);
 }
 
 /// Adds what a block left in `update` to the residual stream, normed first where the family does so.

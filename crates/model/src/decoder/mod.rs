@@ -30,6 +30,8 @@ use crate::config::DecoderConfig;
 use crate::gguf::Gguf;
 use crate::names;
 use crate::safetensors::{read_json, read_weights};
+pub use crate::weights::linear::Precision;
+use crate::weights::linear::multiply_all;
 use crate::weights::{StoredMatrix, Weights};
 use attention::Remembered;
 pub use cache::KvCache;
@@ -39,7 +41,7 @@ pub use parts::Part;
 
 /// Tokens of a prompt that go through the layers together. Long enough that a weight, once
 /// dequantised, is used many times; short enough that activations stay in the processor's cache.
-const CHUNK_TOKENS: usize = 256;
+const CHUNK_TOKENS: usize = 512;
 
 /// Which positions of the given tokens to return logits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,13 +66,24 @@ pub struct Decoder {
     inverse_frequencies: Vec<f32>,
     local_inverse_frequencies: Vec<f32>,
     weight_bytes: usize,
+    precision: Precision,
 }
 
 impl Decoder {
-    /// Loads a GGUF file or a Hugging Face directory.
+    /// Loads a GGUF file or a Hugging Face directory for exact products; see [`Decoder::load_with`].
     pub fn load(path: &Path) -> Result<Self, Error> {
+        Self::load_with(path, Precision::Exact)
+    }
+
+    /// Loads a GGUF file or a Hugging Face directory.
+    pub fn load_with(path: &Path, precision: Precision) -> Result<Self, Error> {
         let (config, weights) = read(path)?;
-        Self::new(config, &weights)
+        Ok(Self::new(config, &weights)?.with_precision(precision))
+    }
+
+    /// The same decoder computing in another precision; the weights stay what they are.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// Puts a decoder together from its description and named tensors.
@@ -98,6 +111,7 @@ impl Decoder {
             inverse_frequencies: config.rotary.inverse_frequencies(),
             local_inverse_frequencies: config.local_rotary.inverse_frequencies(),
             weight_bytes: weights.bytes(),
+            precision: Precision::Exact,
             config,
         })
     }
@@ -175,6 +189,7 @@ impl Decoder {
         let config = &self.config;
         let first = cache.len();
         cache.scratch.resize(config, first, tokens.len());
+        cache.scratch.precision = self.precision;
         let embedding = self.embedding.view();
         let rows = cache.scratch.x.chunks_exact_mut(config.hidden);
         for (row, &token) in rows.zip(tokens) {
@@ -201,12 +216,14 @@ impl Decoder {
         }
         let config = &self.config;
         let x = &scratch.x[scratch.x.len() - n_rows * config.hidden..];
-        let normed = &mut scratch.normed[..n_rows * config.hidden];
+        scratch.normed.values.resize(n_rows * config.hidden, 0.0);
+        let normed = &mut scratch.normed.values;
         kernels::norm::rms_norm(pool, normed, x, &self.output_norm, config.norm_eps);
+        scratch.normed.refresh(pool, config.hidden, self.precision);
         let start = logits.len();
         logits.resize(start + n_rows * config.vocab, 0.0);
         let head = self.head.as_ref().unwrap_or(&self.embedding).view();
-        kernels::matmul::matmul(pool, &mut logits[start..], normed, &head);
+        multiply_all(pool, std::iter::once((head, &mut logits[start..])), &scratch.normed);
         if let Some(cap) = config.logit_soft_cap {
             kernels::activation::soft_cap(pool, &mut logits[start..], cap);
         }

@@ -117,6 +117,7 @@ impl TensorType {
             "Q8_0" => Format::Q8_0,
             "Q4_0" => Format::Q4_0,
             "Q4_1" => Format::Q4_1,
+            "Q5_0" => Format::Q5_0,
             "Q4_K" => Format::Q4K,
             "Q5_K" => Format::Q5K,
             "Q6_K" => Format::Q6K,

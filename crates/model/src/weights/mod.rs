@@ -2,12 +2,10 @@
 //!
 //! Names are the ones GGUF uses (`blk.0.attn_q.weight`); [`crate::names`] translates the others. A matrix
 //! stays where it lies in the file, in the type it is stored in; only small vectors (norms, biases)
-//! are copied out as f32. The exception is [`repack`]: a type that the kernels do not multiply but
-//! that fits another exactly.
+//! are copied out as f32.
 
 pub mod linear;
 pub mod map;
-mod repack;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -39,8 +37,6 @@ pub struct Tensor {
 pub enum Storage {
     /// In a type that the kernels multiply.
     Ready(Format),
-    /// In a type that is rewritten without loss when a matrix is asked for.
-    Q5_0,
     /// In a type that cannot be used; kept by name so that a file may carry it in a tensor nobody needs.
     Other(&'static str),
 }
@@ -50,11 +46,7 @@ impl Weights {
     pub fn from_gguf(gguf: &Gguf) -> Result<Self, Error> {
         let mut weights = Self::new(gguf.path());
         for info in gguf.tensors() {
-            let storage = match (info.kind.format(), info.kind.name) {
-                (Some(format), _) => Storage::Ready(format),
-                (None, "Q5_0") => Storage::Q5_0,
-                (None, other) => Storage::Other(other),
-            };
+            let storage = info.kind.format().map_or(Storage::Other(info.kind.name), Storage::Ready);
             let bytes = gguf.tensor_bytes(info)?;
             weights.insert(info.name.clone(), Tensor { storage, shape: info.shape.clone(), bytes });
         }
@@ -99,7 +91,6 @@ impl Weights {
         let tensor = self.shaped(name, &[rows, cols])?;
         let (format, bytes) = match tensor.storage {
             Storage::Ready(format) => (format, tensor.bytes.clone()),
-            Storage::Q5_0 => (Format::Q8_0, Bytes::owned(repack::q5_0_as_q8_0(&tensor.bytes))),
             Storage::Other(kind) => return Err(self.unusable(name, kind)),
         };
         if Matrix::new(format, rows, cols, &bytes).is_none() {

@@ -1,7 +1,7 @@
 //! `polymath tokenize` and `polymath logits`: a model's numbers, bare.
 
 use corpus::tokenizer::Special;
-use infer::{Engine, Session};
+use infer::{DecoderPrecision, Engine, Session};
 use serde_json::json;
 
 use crate::args::{Logits, Tokenize};
@@ -26,7 +26,8 @@ pub fn tokenize(arguments: &Tokenize) -> anyhow::Result<()> {
 
 pub fn logits(arguments: &Logits) -> anyhow::Result<()> {
     let path = Home::find()?.hub().resolve(&arguments.model)?;
-    let engine = Engine::load(&path, arguments.threads.count())?;
+    // Bare numbers are for comparing with other programs, so nothing is rounded on the way.
+    let engine = Engine::load_with(&path, arguments.threads.count(), DecoderPrecision::Exact)?;
     let logits = Session::new(&engine).logits(&arguments.tokens)?;
     if arguments.json.json {
         return output::json(&json!({ "logits": logits }));

@@ -1,0 +1,231 @@
+//! Products in integers with weights as files store them: y[n, rows] = x[n, cols] · wᵀ, where x is rounded to eight
+//! bits in blocks of 32.
+//!
+//! ```text
+//! x, 32 values:   x[i] ≈ scale · q[i],  q in −127 … 127
+//! w, 32 values:   w[i] = d · p[i] + m,  p an integer of 4 to 8 bits; exactly what the file says
+//! their product:  Σ w x ≈ d · scale · Σ p q  +  m · scale · Σ q
+//! ```
+//! Σ p q is exact in integers, and all 32-value products are added in f32. So the only thing lost against
+//! [`crate::matmul`] is the rounding of x: half a step of the largest of 32 neighbours over 127, which leaves the
+//! perplexity of language models as it is (docs/kernels.md has the numbers), while a vector instruction does four
+//! times as many products. Weights in F32, F16 and BF16 have no integers and are left to [`crate::matmul`].
+//!
+//! Two ways, as there: `vector` meets stored blocks in registers, for few rows of x; `panel` unpacks them once
+//! into the layout of a register tile, for many.
+
+mod blocks;
+mod panel;
+mod unpack;
+mod vector;
+
+use crate::format::{Format, Matrix};
+use crate::isa::Kernel;
+use crate::lanes::Lanes;
+use crate::pool::Pool;
+use crate::scratch::SharedMut;
+
+/// Values of x that share a scale.
+pub(crate) const BLOCK: usize = 32;
+/// Up to this many rows of x blocks are unpacked in registers, beyond it through the cache.
+const VECTOR_ROWS: usize = 3;
+
+/// Rows of activations, rounded to eight bits in blocks of 32. Keeps its memory when it is filled again.
+#[derive(Clone, Debug, Default)]
+pub struct Rounded {
+    n: usize,
+    cols: usize,
+    /// [n, cols]
+    q: Vec<i8>,
+    /// [n, cols / 32]
+    scales: Vec<f32>,
+    /// [n, cols / 32]: scale · Σ q.
+    sums: Vec<f32>,
+}
+
+impl Rounded {
+    /// Rounds x [n, cols]; what was here before is replaced.
+    ///
+    /// # Panics
+    /// When x is no whole number of rows or a row no whole number of blocks of 32.
+    pub fn fill(&mut self, pool: &Pool, x: &[f32], cols: usize) {
+        assert!(
+            cols > 0 && cols.is_multiple_of(BLOCK) && x.len().is_multiple_of(cols),
+            "x [{}] is no whole number of rows of {cols} in blocks of {BLOCK}",
+            x.len()
+        );
+        (self.n, self.cols) = (x.len() / cols, cols);
+        self.q.resize(x.len(), 0);
+        self.scales.resize(x.len() / BLOCK, 0.0);
+        self.sums.resize(x.len() / BLOCK, 0.0);
+        let (q, scales, sums) = (
+            SharedMut::new(&mut self.q),
+            SharedMut::new(&mut self.scales),
+            SharedMut::new(&mut self.sums),
+        );
+        let n_blocks = x.len() / BLOCK;
+        pool.run(n_blocks.div_ceil(TASK_BLOCKS), |task_idx| {
+            let first = task_idx * TASK_BLOCKS;
+            let n = TASK_BLOCKS.min(n_blocks - first);
+            // SAFETY: tasks have disjoint ranges of blocks.
+            let (q, scales, sums) = unsafe {
+                (q.part(first * BLOCK, n * BLOCK), scales.part(first, n), sums.part(first, n))
+            };
+            let x = &x[first * BLOCK..(first + n) * BLOCK];
+            pool.isa().dispatch(Round { q, scales, sums, x });
+        });
+    }
+
+    /// Rows.
+    pub fn n(&self) -> usize {
+        self.n
+    }
+
+    /// Values per row.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// The values after rounding, for tests and comparisons.
+    pub fn to_f32(&self) -> Vec<f32> {
+        let scale_of = |i: usize| self.scales[i / BLOCK];
+        self.q.iter().enumerate().map(|(i, &q)| f32::from(q) * scale_of(i)).collect()
+    }
+
+    fn row(&self, i: usize) -> RoundedRow<'_> {
+        let n_blocks = self.cols / BLOCK;
+        let blocks = i * n_blocks..(i + 1) * n_blocks;
+        RoundedRow {
+            q: &self.q[i * self.cols..(i + 1) * self.cols],
+            scales: &self.scales[blocks.clone()],
+            sums: &self.sums[blocks],
+        }
+    }
+}
+
+/// One row of [`Rounded`].
+#[derive(Clone, Copy)]
+struct RoundedRow<'a> {
+    q: &'a [i8],
+    scales: &'a [f32],
+    sums: &'a [f32],
+}
+
+/// Blocks per task when rounding: some microseconds of work.
+const TASK_BLOCKS: usize = 512;
+
+struct Round<'a> {
+    q: &'a mut [i8],
+    scales: &'a mut [f32],
+    sums: &'a mut [f32],
+    x: &'a [f32],
+}
+
+impl Kernel for Round<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Self { q, scales, sums, x } = self;
+        let byte = lanes.splat_int(255);
+        for (idx, x) in x.chunks_exact(BLOCK).enumerate() {
+            // `odd` stays zero unless a value is infinite or not a number: then the scale becomes that too, and all
+            // that it touches.
+            let zero = lanes.splat(0.0);
+            let (mut largest, mut odd) = (zero, zero);
+            for part in x.chunks_exact(L::N) {
+                // SAFETY: the chunk has N values.
+                let v = unsafe { lanes.load(part.as_ptr()) };
+                largest = lanes.max(largest, lanes.max(v, lanes.sub(zero, v)));
+                odd = lanes.fma(v, zero, odd);
+            }
+            let scale = lanes.largest(largest) / 127.0 + lanes.sum(odd);
+            // A scale too small to invert rounds to nothing.
+            let inverse = if scale >= f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };
+            let factor = lanes.splat(inverse);
+            let mut sum = lanes.splat_int(0);
+            let q = &mut q[idx * BLOCK..(idx + 1) * BLOCK];
+            let mut i = 0;
+            while i < BLOCK {
+                // SAFETY: blocks have 32 values, a multiple of N; |x| · inverse rounds to 127 at most.
+                unsafe {
+                    let v = lanes.round_to_int(lanes.mul(lanes.load(x.as_ptr().add(i)), factor));
+                    sum = lanes.add_int(sum, v);
+                    lanes.store_u8(q.as_mut_ptr().add(i).cast(), lanes.and(v, byte));
+                }
+                i += L::N;
+            }
+            scales[idx] = scale;
+            sums[idx] = scale * lanes.sum(lanes.to_float(sum));
+        }
+    }
+}
+
+/// Whether weights of this format are multiplied here.
+pub fn supports(format: Format) -> bool {
+    !matches!(format, Format::F32 | Format::F16 | Format::Bf16)
+}
+
+/// One of several products of the same activations.
+pub struct Product<'a> {
+    /// [n, rows of `w`], replaced.
+    pub y: &'a mut [f32],
+    pub w: Matrix<'a>,
+}
+
+/// All products, shared out together: the queries, keys and values of a layer cost one hand-over instead of three.
+///
+/// # Panics
+/// When a weight has another number of inputs than x or a format without integers ([`supports`]), or a y not its
+/// size.
+pub fn matmul(pool: &Pool, products: &mut [Product<'_>], x: &Rounded) {
+    for Product { y, w } in products.iter() {
+        assert!(supports(w.format()), "{} holds no integers", w.format());
+        assert!(
+            w.cols() == x.cols && y.len() == x.n * w.rows(),
+            "y[{}] = x[{}, {}] · wᵀ with w [{}, {}]: sizes differ",
+            y.len(),
+            x.n,
+            x.cols,
+            w.rows(),
+            w.cols()
+        );
+    }
+    if x.n == 0 {
+        return;
+    }
+    let targets: Vec<Target<'_>> = products
+        .iter_mut()
+        .filter(|product| product.w.rows() > 0)
+        .map(|Product { y, w }| Target { y: SharedMut::new(y), w: *w })
+        .collect();
+    if x.n <= VECTOR_ROWS {
+        vector::matmul(pool, &targets, x);
+    } else {
+        panel::matmul(pool, &targets, x);
+    }
+}
+
+/// A product whose outputs several tasks write.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    y: SharedMut<f32>,
+    w: Matrix<'a>,
+}
+
+/// Which target a task belongs to and its number there, when target i has `n_tasks(i)` tasks.
+fn locate(
+    targets: &[Target<'_>],
+    task_idx: usize,
+    n_tasks: impl Fn(&Target<'_>) -> usize,
+) -> (usize, usize) {
+    let mut left = task_idx;
+    for (idx, target) in targets.iter().enumerate() {
+        let n = n_tasks(target);
+        if left < n {
+            return (idx, left);
+        }
+        left -= n;
+    }
+    unreachable!("task {task_idx} belongs to no product")
+}

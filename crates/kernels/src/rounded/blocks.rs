@@ -1,0 +1,236 @@
+//! How stored blocks become integers in registers: the fast versions of `unpack`.
+
+use crate::formats::read_f16;
+use crate::lanes::Lanes8;
+
+/// How one format stores 32 values as integers: value = d · (p + OFFSET) or, in `Q4_1`, d · p + m.
+pub(in crate::rounded) trait Small {
+    const BYTES: usize;
+    /// What the second of the two halves is multiplied by, to give the part of a value that p has not.
+    const OFFSET: f32;
+    /// Whether p has a sign.
+    const SIGNED: bool = false;
+
+    /// Two half floats: d, and the m that belongs to `OFFSET`.
+    ///
+    /// # Safety
+    /// `block` points to `BYTES` readable bytes.
+    unsafe fn factors(block: *const u8) -> u32;
+
+    /// The 32 integers p.
+    ///
+    /// # Safety
+    /// As above.
+    unsafe fn integers<L: Lanes8>(lanes: L, block: *const u8) -> L::I;
+}
+
+pub(in crate::rounded) struct Q8_0;
+pub(in crate::rounded) struct Q4_0;
+pub(in crate::rounded) struct Q4_1;
+pub(in crate::rounded) struct Q5_0;
+
+/// d, twice.
+///
+/// # Safety
+/// `block` points to two readable bytes.
+#[inline(always)]
+unsafe fn twice(block: *const u8) -> u32 {
+    // SAFETY: the caller's promise.
+    u32::from(unsafe { block.cast::<u16>().read_unaligned() }) * 0x1_0001
+}
+
+impl Small for Q8_0 {
+    const BYTES: usize = 34;
+    const OFFSET: f32 = 0.0;
+    const SIGNED: bool = true;
+
+    #[inline(always)]
+    unsafe fn factors(block: *const u8) -> u32 {
+        // SAFETY: the caller's promise.
+        u32::from(unsafe { block.cast::<u16>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn integers<L: Lanes8>(lanes: L, block: *const u8) -> L::I {
+        // SAFETY: bytes 2 … 33 are the block's.
+        unsafe { lanes.load_int(block.add(2).cast()) }
+    }
+}
+
+impl Small for Q4_0 {
+    const BYTES: usize = 18;
+    const OFFSET: f32 = -8.0;
+
+    #[inline(always)]
+    unsafe fn factors(block: *const u8) -> u32 {
+        // SAFETY: the caller's promise.
+        unsafe { twice(block) }
+    }
+    #[inline(always)]
+    unsafe fn integers<L: Lanes8>(lanes: L, block: *const u8) -> L::I {
+        // SAFETY: bytes 2 … 17 are the block's.
+        unsafe { lanes.load_nibbles(block.add(2)) }
+    }
+}
+
+impl Small for Q4_1 {
+    const BYTES: usize = 20;
+    const OFFSET: f32 = 1.0;
+
+    #[inline(always)]
+    unsafe fn factors(block: *const u8) -> u32 {
+        // SAFETY: the caller's promise.
+        unsafe { block.cast::<u32>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn integers<L: Lanes8>(lanes: L, block: *const u8) -> L::I {
+        // SAFETY: bytes 4 … 19 are the block's.
+        unsafe { lanes.load_nibbles(block.add(4)) }
+    }
+}
+
+impl Small for Q5_0 {
+    const BYTES: usize = 22;
+    const OFFSET: f32 = -16.0;
+
+    #[inline(always)]
+    unsafe fn factors(block: *const u8) -> u32 {
+        // SAFETY: the caller's promise.
+        unsafe { twice(block) }
+    }
+    #[inline(always)]
+    unsafe fn integers<L: Lanes8>(lanes: L, block: *const u8) -> L::I {
+        // SAFETY: bytes 2 … 21 are the block's.
+        let (p, bits) = unsafe {
+            (lanes.load_nibbles(block.add(6)), block.add(2).cast::<u32>().read_unaligned())
+        };
+        let fifth = lanes.and(lanes.spread_bits(bits), lanes.splat_int(0x1010_1010));
+        lanes.or(p, fifth)
+    }
+}
+
+/// Σ p q in partial sums.
+#[inline(always)]
+pub(in crate::rounded) fn dot<L: Lanes8, S: Small>(lanes: L, p: L::I, q: L::I) -> L::I {
+    let zero = lanes.splat_int(0);
+    if S::SIGNED { lanes.dot_signed(zero, p, q) } else { lanes.dot_bytes(zero, p, q) }
+}
+
+/// d · scale and −dmin · minimum of the eight groups, from the first 16 bytes of a block of `Q4_K` or `Q5_K`. The
+/// six-bit numbers are put together for four groups at a time.
+///
+/// # Safety
+/// `block` points to 16 readable bytes.
+#[inline(always)]
+pub(in crate::rounded) unsafe fn factors_of_eight<L: Lanes8>(
+    lanes: L,
+    block: *const u8,
+) -> (L::F, L::F) {
+    const SIX: u32 = 0x3f3f_3f3f;
+    const FOUR: u32 = 0x0f0f_0f0f;
+    // SAFETY: the caller's promise; the two arrays are of eight bytes.
+    unsafe {
+        let (d, d_min) = (read_f16(block), read_f16(block.add(2)));
+        let [a, b, c] = block.add(4).cast::<[u32; 3]>().read_unaligned();
+        let scales = u64::from(a & SIX) | u64::from(c & FOUR | a >> 2 & 0x3030_3030) << 32;
+        let minimums = u64::from(b & SIX) | u64::from(c >> 4 & FOUR | b >> 2 & 0x3030_3030) << 32;
+        let scales = lanes.to_float(lanes.load_u8(scales.to_le_bytes().as_ptr()));
+        let minimums = lanes.to_float(lanes.load_u8(minimums.to_le_bytes().as_ptr()));
+        (lanes.mul(scales, lanes.splat(d)), lanes.mul(minimums, lanes.splat(-d_min)))
+    }
+}
+
+/// How one format stores 256 values as integers, in groups of 32.
+pub(in crate::rounded) trait Large {
+    const BYTES: usize;
+
+    /// The 32 integers of a group.
+    ///
+    /// # Safety
+    /// `block` points to `BYTES` readable bytes, and `group` is below 8.
+    unsafe fn integers<L: Lanes8>(lanes: L, block: *const u8, group: usize) -> L::I;
+}
+
+/// Eight scales and minimums per block, see [`factors_of_eight`].
+pub(in crate::rounded) struct Q4K;
+/// As `Q4K`.
+pub(in crate::rounded) struct Q5K;
+/// Sixteen scales, see [`factors_of_sixteen`]; p has a sign.
+pub(in crate::rounded) struct Q6K;
+
+impl Large for Q4K {
+    const BYTES: usize = 144;
+
+    #[inline(always)]
+    unsafe fn integers<L: Lanes8>(lanes: L, block: *const u8, group: usize) -> L::I {
+        // SAFETY: the caller's promise.
+        unsafe { half_bytes(lanes, block.add(16), group) }
+    }
+}
+
+impl Large for Q5K {
+    const BYTES: usize = 176;
+
+    #[inline(always)]
+    unsafe fn integers<L: Lanes8>(lanes: L, block: *const u8, group: usize) -> L::I {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let fifth = lanes.load_int(block.add(16).cast());
+            let fifth =
+                lanes.and(lanes.shift_right_by(fifth, group as u32), lanes.splat_int(0x0101_0101));
+            lanes.or(half_bytes(lanes, block.add(48), group), lanes.shift_left::<4>(fifth))
+        }
+    }
+}
+
+impl Large for Q6K {
+    const BYTES: usize = 210;
+
+    #[inline(always)]
+    unsafe fn integers<L: Lanes8>(lanes: L, block: *const u8, group: usize) -> L::I {
+        let (half, quarter) = (group / 4, group % 4);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let low = lanes.load_int(block.add(64 * half + 32 * (quarter % 2)).cast());
+            let low = if quarter < 2 { low } else { lanes.shift_right::<4>(low) };
+            let low = lanes.and(low, lanes.splat_int(0x0f0f_0f0f));
+            let upper = lanes.load_int(block.add(128 + 32 * half).cast());
+            let upper = lanes
+                .and(lanes.shift_right_by(upper, 2 * quarter as u32), lanes.splat_int(0x0303_0303));
+            let p = lanes.or(low, lanes.shift_left::<4>(upper));
+            lanes.add_bytes(p, lanes.splat_int(i32::from_ne_bytes([0xe0; 4])))
+        }
+    }
+}
+
+/// Group `group` of those that share 32 bytes in pairs: the low halves first.
+///
+/// # Safety
+/// `bytes` points to 128 readable bytes.
+#[inline(always)]
+unsafe fn half_bytes<L: Lanes8>(lanes: L, bytes: *const u8, group: usize) -> L::I {
+    // SAFETY: the caller's promise.
+    let both = unsafe { lanes.load_int(bytes.add(32 * (group / 2)).cast()) };
+    let part = if group.is_multiple_of(2) { both } else { lanes.shift_right::<4>(both) };
+    lanes.and(part, lanes.splat_int(0x0f0f_0f0f))
+}
+
+/// d · scale of the sixteen groups of `Q6_K`.
+///
+/// # Safety
+/// `block` points to 210 readable bytes.
+#[inline(always)]
+pub(in crate::rounded) unsafe fn factors_of_sixteen<L: Lanes8>(
+    lanes: L,
+    block: *const u8,
+) -> [f32; 16] {
+    let mut factors = [0.0; 16];
+    // SAFETY: the caller's promise; the array has room for two vectors.
+    unsafe {
+        let d = lanes.splat(read_f16(block.add(208)));
+        for half in 0..2 {
+            let scales = lanes.to_float(lanes.load_i8(block.add(192 + 8 * half)));
+            lanes.store(factors.as_mut_ptr().add(8 * half), lanes.mul(scales, d));
+        }
+    }
+    factors
+}

@@ -1,0 +1,314 @@
+//! Many rows of x: a panel of 16 weight rows is unpacked once and multiplied with all of them.
+//!
+//! ```text
+//! for each task: one panel (and, when the weight is small, a range of rows of x)
+//!     for each DEPTH inputs
+//!         unpack the panel: bytes [depth / 4][16 rows][4], scales and minimums [groups][16]
+//!         for each 4 rows of x (8 with AVX-512)
+//!             for each group of 32 inputs (16 in Q6_K)
+//!                 integers [4, 16] = Σ over four inputs at a time: broadcast x bytes · panel bytes
+//!                 y [4, 16] += integers · (scale · x_scale) + minimum · x_sum
+//! ```
+//! AVX2 adds products of bytes in pairs into 16 bits (`vpmaddubsw`). With p ≤ 15 all eight pairs of a group fit there,
+//! with p ≤ 31 four do, and only then one instruction widens them: two instructions per 32 products where the usual
+//! three would be. That makes up for the scales, which cost a quarter on top. Signed formats widen each time.
+
+mod fill;
+
+use std::ops::Range;
+
+use super::unpack::group_len;
+use super::{BLOCK, Rounded, Target, locate};
+use crate::format::Format;
+use crate::isa::Kernel;
+use crate::lanes::Lanes;
+use crate::pool::Pool;
+use crate::scratch;
+
+/// Weight rows of a panel: a vector of AVX-512, two of AVX2.
+const PANEL: usize = 16;
+/// Inputs per pass, a multiple of every block length: 16 KB of bytes and 4 KB of scales, in the first-level cache
+/// beside four rows of x.
+const DEPTH: usize = 1024;
+/// Rows of x per tile, at most.
+const MOST_X_ROWS: usize = 8;
+/// A task gets no fewer rows of x than this, or unpacking would outweigh multiplying.
+const LEAST_X_ROWS: usize = 64;
+
+pub(super) fn matmul(pool: &Pool, targets: &[Target<'_>], x: &Rounded) {
+    let n_panels = |target: &Target<'_>| target.w.rows().div_ceil(PANEL);
+    let total: usize = targets.iter().map(n_panels).sum();
+    // Several tasks per thread, so that threads end at about the same time.
+    let wanted = (4 * pool.n_threads()).div_ceil(total.max(1));
+    let n_x_blocks = wanted.min(x.n / LEAST_X_ROWS).max(1);
+    let x_block = x.n.div_ceil(n_x_blocks).next_multiple_of(8);
+    let n_x_blocks = x.n.div_ceil(x_block);
+    pool.run(total * n_x_blocks, |task_idx| {
+        let (panel_idx, x_idx) = (task_idx / n_x_blocks, task_idx % n_x_blocks);
+        let (target_idx, panel) = locate(targets, panel_idx, n_panels);
+        let x_rows = x_idx * x_block..x.n.min((x_idx + 1) * x_block);
+        one_panel(pool, &targets[target_idx], x, panel, x_rows);
+    });
+}
+
+fn one_panel(pool: &Pool, target: &Target<'_>, x: &Rounded, panel: usize, x_rows: Range<usize>) {
+    let w = &target.w;
+    let format = w.format();
+    let rows = panel * PANEL..w.rows().min((panel + 1) * PANEL);
+    let depth = w.cols().min(DEPTH);
+    let group = group_len(format);
+    scratch::with_bytes(PANEL * depth, |p| {
+        scratch::with(MOST_X_ROWS * PANEL + 2 * PANEL * (depth / group), |factors| {
+            let (sums, factors) = factors.split_at_mut(MOST_X_ROWS * PANEL);
+            for start in (0..w.cols()).step_by(DEPTH) {
+                let inputs = start..w.cols().min(start + DEPTH);
+                let n_groups = inputs.len() / group;
+                let (scales, rest) = factors.split_at_mut(PANEL * n_groups);
+                let minimums = &mut rest[..PANEL * n_groups];
+                let p = &mut p[..PANEL * inputs.len()];
+                let w = target.w.slice_rows(rows.start, rows.len());
+                fill::panel(pool.isa(), p, scales, minimums, &w, inputs.clone());
+                let tiles = Tiles {
+                    target,
+                    x,
+                    x_rows: x_rows.clone(),
+                    rows: rows.clone(),
+                    inputs,
+                    p,
+                    scales,
+                    minimums,
+                    pairs: group
+                        / 8
+                        / if matches!(format, Format::Q5_0 | Format::Q5K) { 2 } else { 1 },
+                    sums: sums.as_mut_ptr(),
+                };
+                let isa = pool.isa();
+                match format {
+                    Format::Q8_0 | Format::Q6K => isa.dispatch_bytes(With(tiles, Signed)),
+                    Format::Q5_0 | Format::Q5K => isa.dispatch_bytes(With(tiles, Unsigned::<2>)),
+                    _ => isa.dispatch_bytes(With(tiles, Unsigned::<1>)),
+                }
+            }
+        });
+    });
+}
+
+/// A panel's bytes and what they meet.
+struct Tiles<'a> {
+    target: &'a Target<'a>,
+    x: &'a Rounded,
+    x_rows: Range<usize>,
+    rows: Range<usize>,
+    inputs: Range<usize>,
+    p: &'a [u8],
+    scales: &'a [f32],
+    minimums: &'a [f32],
+    /// Groups of 8 inputs per run, see [`group_sums`].
+    pairs: usize,
+    /// Where sums grow: [8][16].
+    sums: *mut f32,
+}
+
+/// How bytes of a panel meet bytes of x.
+trait Sign {
+    const HAS_MINIMUMS: bool;
+    /// How often sums are widened within a group.
+    const RUNS: usize;
+    fn dot<L: Lanes>(lanes: L, sum: L::I, p: L::I, q: L::I) -> L::I;
+    fn widen<L: Lanes>(lanes: L, sum: L::I) -> L::I;
+}
+
+/// A group fits 16 bits in `RUNS` parts.
+struct Unsigned<const RUNS: usize>;
+struct Signed;
+
+impl<const RUNS: usize> Sign for Unsigned<RUNS> {
+    const HAS_MINIMUMS: bool = true;
+    const RUNS: usize = RUNS;
+
+    #[inline(always)]
+    fn dot<L: Lanes>(lanes: L, sum: L::I, p: L::I, q: L::I) -> L::I {
+        lanes.dot_short(sum, p, q)
+    }
+    #[inline(always)]
+    fn widen<L: Lanes>(lanes: L, sum: L::I) -> L::I {
+        lanes.widen(sum)
+    }
+}
+
+impl Sign for Signed {
+    const HAS_MINIMUMS: bool = false;
+    const RUNS: usize = 1;
+
+    #[inline(always)]
+    fn dot<L: Lanes>(lanes: L, sum: L::I, p: L::I, q: L::I) -> L::I {
+        lanes.dot_signed(sum, p, q)
+    }
+    #[inline(always)]
+    fn widen<L: Lanes>(_: L, sum: L::I) -> L::I {
+        sum
+    }
+}
+
+struct With<'a, S>(Tiles<'a>, S);
+
+impl<S: Sign> Kernel for With<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        self.0.run::<L, S>(lanes);
+    }
+}
+
+/// The sums of one group for M rows of x, of `pairs` times eight inputs in each run.
+///
+/// `pairs` is a number in memory rather than a constant on purpose: fully unrolled, the loop is rearranged by the
+/// compiler until nothing stays in registers.
+///
+/// # Safety
+/// `p` reaches the panel's bytes of the group, `q` with stride `stride` the bytes of M rows of x.
+#[inline(always)]
+unsafe fn group_sums<L: Lanes, S: Sign, const M: usize>(
+    lanes: L,
+    mut p: *const u8,
+    mut q: *const i8,
+    stride: usize,
+    pairs: usize,
+) -> [[L::I; 2]; M] {
+    let n_vectors = PANEL / L::N;
+    let mut total = [[lanes.splat_int(0); 2]; M];
+    for run in 0..S::RUNS {
+        let mut sums = [[lanes.splat_int(0); 2]; M];
+        for _ in 0..pairs {
+            for _ in 0..2 {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let mut weights = [lanes.splat_int(0); 2];
+                    for v in 0..n_vectors {
+                        weights[v] = lanes.load_int(p.add(4 * L::N * v).cast());
+                    }
+                    for m in 0..M {
+                        let four = q.add(m * stride).cast::<i32>().read_unaligned();
+                        let bytes = lanes.splat_int(four);
+                        for v in 0..n_vectors {
+                            sums[m][v] = S::dot(lanes, sums[m][v], weights[v], bytes);
+                        }
+                    }
+                    (p, q) = (p.add(4 * PANEL), q.add(4));
+                }
+            }
+        }
+        for m in 0..M {
+            for v in 0..n_vectors {
+                let wide = S::widen(lanes, sums[m][v]);
+                total[m][v] = if run == 0 { wide } else { lanes.add_int(total[m][v], wide) };
+            }
+        }
+    }
+    total
+}
+
+impl Tiles<'_> {
+    #[inline(always)]
+    fn run<L: Lanes, S: Sign>(&self, lanes: L) {
+        let mut row = self.x_rows.start;
+        if L::N == PANEL {
+            while row + 8 <= self.x_rows.end {
+                // SAFETY: eight rows from `row` on lie inside the task's.
+                unsafe { self.tile::<L, S, 8>(lanes, row) };
+                row += 8;
+            }
+        }
+        while row + 4 <= self.x_rows.end {
+            // SAFETY: four rows from `row` on lie inside the task's.
+            unsafe { self.tile::<L, S, 4>(lanes, row) };
+            row += 4;
+        }
+        if row + 2 <= self.x_rows.end {
+            // SAFETY: two rows from `row` on lie inside the task's.
+            unsafe { self.tile::<L, S, 2>(lanes, row) };
+            row += 2;
+        }
+        if row < self.x_rows.end {
+            // SAFETY: the row is one of the task's.
+            unsafe { self.tile::<L, S, 1>(lanes, row) };
+        }
+    }
+
+    /// M rows of x by the panel.
+    ///
+    /// # Safety
+    /// Rows `row … row + M` belong to this task.
+    #[inline(always)]
+    unsafe fn tile<L: Lanes, S: Sign, const M: usize>(&self, lanes: L, row: usize) {
+        let n_vectors = PANEL / L::N;
+        let (cols, n_blocks) = (self.x.cols, self.x.cols / BLOCK);
+        let group = 8 * self.pairs * S::RUNS;
+        let sums = self.sums;
+        // SAFETY: `sums` has room for M rows, the panel has `inputs` inputs, and rows of x are `cols` long.
+        unsafe {
+            for i in 0..M * n_vectors {
+                lanes.store(sums.add(L::N * i), lanes.splat(0.0));
+            }
+            let q = self.x.q.as_ptr().add(row * cols + self.inputs.start);
+            let first_block = row * n_blocks + self.inputs.start / BLOCK;
+            let x_scales = self.x.scales.as_ptr().add(first_block);
+            let x_sums = self.x.sums.as_ptr().add(first_block);
+            for g in 0..self.inputs.len() / group {
+                // Sums stay in memory, where each is met once per group: there are too many for the registers, and
+                // a compiler that knows where they are moves all of them in and out around every loop.
+                let sums = std::hint::black_box(sums);
+                let p = self.p.as_ptr().add(g * group * PANEL);
+                let integers = group_sums::<L, S, M>(lanes, p, q.add(g * group), cols, self.pairs);
+                let block = g * group / BLOCK;
+                for m in 0..M {
+                    let x_scale = lanes.splat(*x_scales.add(m * n_blocks + block));
+                    let x_sum = lanes.splat(*x_sums.add(m * n_blocks + block));
+                    for v in 0..n_vectors {
+                        let at = g * PANEL + L::N * v;
+                        let to = sums.add(m * PANEL + L::N * v);
+                        let scale = lanes.mul(lanes.load(self.scales.as_ptr().add(at)), x_scale);
+                        let mut sum = lanes.load(to);
+                        if S::HAS_MINIMUMS {
+                            let minimum = lanes.load(self.minimums.as_ptr().add(at));
+                            sum = lanes.fma(minimum, x_sum, sum);
+                        }
+                        sum = lanes.fma(lanes.to_float(integers[m][v]), scale, sum);
+                        lanes.store(to, sum);
+                    }
+                }
+            }
+            for m in 0..M {
+                self.store(lanes, m, row + m);
+            }
+        }
+    }
+
+    /// # Safety
+    /// `row` is one of this task's rows of x, and its sums stand in row `m`.
+    #[inline(always)]
+    unsafe fn store<L: Lanes>(&self, lanes: L, m: usize, row: usize) {
+        let n_cols = self.rows.len();
+        // SAFETY: y has a row of as many values as w has rows for each row of x, this task alone writes these
+        // columns, and vectors reach them directly only when the panel is full.
+        unsafe {
+            let y = self.target.y.pointer().add(row * self.target.w.rows() + self.rows.start);
+            let sums = self.sums.add(m * PANEL);
+            if n_cols < PANEL {
+                for i in 0..n_cols {
+                    let before = if self.inputs.start == 0 { 0.0 } else { *y.add(i) };
+                    *y.add(i) = before + *sums.add(i);
+                }
+                return;
+            }
+            for at in (0..PANEL).step_by(L::N) {
+                let mut sum = lanes.load(sums.add(at));
+                if self.inputs.start > 0 {
+                    sum = lanes.add(lanes.load(y.add(at)), sum);
+                }
+                lanes.store(y.add(at), sum);
+            }
+        }
+    }
+}

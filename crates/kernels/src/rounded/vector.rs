@@ -1,0 +1,130 @@
+//! Few rows of x: stored blocks become integers in registers and meet the bytes of x on the spot.
+//!
+//! Roof: reading the weight from memory. Formats with blocks of 32 take four weight rows together, so that one
+//! conversion makes f32 of all their scales and minimums, and the bytes of x are loaded once for the four. A block
+//! of 32 weights then costs about ten vector instructions, of which AVX2 starts three or four per cycle: faster than
+//! two cores read memory. The blocks of 256 bring eight scales each and are taken row by row.
+
+mod large;
+mod small;
+
+use std::ops::Range;
+
+use super::unpack::{group_len, unpack};
+use super::{BLOCK, Rounded, RoundedRow, Target, blocks, locate};
+use crate::format::{Format, Matrix};
+use crate::pool::Pool;
+use crate::scratch::{self, SharedMut};
+
+/// Weight bytes per task: enough that the machine's own prefetching pays, and for large weights still many tasks, so
+/// that threads end together.
+const TASK_BYTES: std::ops::RangeInclusive<usize> = 16 * 1024..=256 * 1024;
+/// Tasks per thread for weights in between.
+const TASKS_PER_THREAD: usize = 4;
+/// Weight rows taken together; tasks are whole numbers of them.
+const ROWS: usize = 4;
+
+pub(super) fn matmul(pool: &Pool, targets: &[Target<'_>], x: &Rounded) {
+    let total_bytes: usize = targets.iter().map(|target| target.w.bytes().len()).sum();
+    let task_bytes = (total_bytes / (TASKS_PER_THREAD * pool.n_threads()))
+        .clamp(*TASK_BYTES.start(), *TASK_BYTES.end());
+    let task_rows = |target: &Target<'_>| {
+        (task_bytes / target.w.row(0).len().max(1)).max(1).next_multiple_of(ROWS)
+    };
+    let n_tasks = |target: &Target<'_>| target.w.rows().div_ceil(task_rows(target));
+    pool.run(targets.iter().map(n_tasks).sum(), |task_idx| {
+        let (idx, part) = locate(targets, task_idx, n_tasks);
+        let Target { y, w } = &targets[idx];
+        let step = task_rows(&targets[idx]);
+        let rows = part * step..w.rows().min((part + 1) * step);
+        if !pool.isa().has_vectors_8() {
+            return portable(*y, x, w, rows);
+        }
+        let few = Few { y: *y, x, w, rows };
+        match x.n {
+            1 => few.run::<1>(pool),
+            2 => few.run::<2>(pool),
+            3 => few.run::<3>(pool),
+            n => unreachable!("{n} rows of x are not few"),
+        }
+    });
+}
+
+/// The weight rows of a task and the rows of x.
+struct Few<'a> {
+    y: SharedMut<f32>,
+    x: &'a Rounded,
+    w: &'a Matrix<'a>,
+    rows: Range<usize>,
+}
+
+impl Few<'_> {
+    fn run<const N_X: usize>(self, pool: &Pool) {
+        let isa = pool.isa();
+        match self.w.format() {
+            Format::Q8_0 => isa.dispatch_vectors_8(small::Products::<blocks::Q8_0, N_X>::new(self)),
+            Format::Q4_0 => isa.dispatch_vectors_8(small::Products::<blocks::Q4_0, N_X>::new(self)),
+            Format::Q4_1 => isa.dispatch_vectors_8(small::Products::<blocks::Q4_1, N_X>::new(self)),
+            Format::Q5_0 => isa.dispatch_vectors_8(small::Products::<blocks::Q5_0, N_X>::new(self)),
+            Format::Q4K => isa.dispatch_vectors_8(large::Products::<blocks::Q4K, N_X>::new(self)),
+            Format::Q5K => isa.dispatch_vectors_8(large::Products::<blocks::Q5K, N_X>::new(self)),
+            Format::Q6K => isa.dispatch_vectors_8(large::Products::<blocks::Q6K, N_X>::new(self)),
+            Format::F32 | Format::F16 | Format::Bf16 => unreachable!("checked by the caller"),
+        }
+    }
+
+    /// # Safety
+    /// `row_idx` is one of this task's rows, and `m` a row of x.
+    #[inline(always)]
+    unsafe fn store(&self, m: usize, row_idx: usize, value: f32) {
+        // SAFETY: y has a row of as many values as w has rows for each row of x, and this task alone writes column
+        // `row_idx`.
+        unsafe { *self.y.pointer().add(m * self.w.rows() + row_idx) = value };
+    }
+}
+
+/// One weight row at a time, unpacked to bytes and multiplied in plain integers.
+fn portable(y: SharedMut<f32>, x: &Rounded, w: &Matrix<'_>, rows: Range<usize>) {
+    let (format, cols) = (w.format(), w.cols());
+    let group = group_len(format);
+    let n_groups = cols / group;
+    scratch::with_bytes(cols, |p| {
+        scratch::with(2 * n_groups, |factors| {
+            let (scales, minimums) = factors.split_at_mut(n_groups);
+            for row_idx in rows {
+                unpack(format, p, scales, minimums, w.row(row_idx));
+                let signed = matches!(format, Format::Q8_0 | Format::Q6K);
+                for i in 0..x.n {
+                    let sum = row_product(p, signed, scales, minimums, group, x.row(i));
+                    // SAFETY: as in `Few::store`.
+                    unsafe { *y.pointer().add(i * w.rows() + row_idx) = sum };
+                }
+            }
+        });
+    });
+}
+
+fn row_product(
+    p: &[u8],
+    signed: bool,
+    scales: &[f32],
+    minimums: &[f32],
+    group: usize,
+    x: RoundedRow<'_>,
+) -> f32 {
+    let mut total = 0.0;
+    for (g, (p, q)) in p.chunks_exact(group).zip(x.q.chunks_exact(group)).enumerate() {
+        let pairs = p.iter().zip(q);
+        let dot: i32 = if signed {
+            pairs.map(|(&p, &q)| i32::from(p.cast_signed()) * i32::from(q)).sum()
+        } else {
+            pairs.map(|(&p, &q)| i32::from(p) * i32::from(q)).sum()
+        };
+        let block = g * group / BLOCK;
+        total += dot as f32 * (scales[g] * x.scales[block]);
+        if !signed {
+            total += minimums[g] * x.sums[block];
+        }
+    }
+    total
+}
