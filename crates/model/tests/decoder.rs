@@ -7,7 +7,19 @@ use model::cost::parameters;
 use model::decoder::{Decoder, KvCache, Rows};
 use support::{Reference, argmax, golden, log_softmax, real_model};
 
-const TINY: [&str; 5] = ["llama-tiny", "gemma3-tiny", "gemma2-tiny", "qwen2-tiny", "qwen3-tiny"];
+const TINY: [&str; 11] = [
+    "llama-tiny",
+    "gemma3-tiny",
+    "gemma2-tiny",
+    "qwen2-tiny",
+    "qwen2-yarn-tiny",
+    "qwen3-tiny",
+    "qwen3-moe-tiny",
+    "mixtral-tiny",
+    "olmoe-tiny",
+    "falcon-tiny",
+    "falcon-new-tiny",
+];
 
 fn tiny(name: &str) -> (Decoder, Vec<u32>, Vec<f32>) {
     let decoder = Decoder::load(&golden(name)).unwrap();
@@ -20,21 +32,64 @@ fn logits(decoder: &Decoder, tokens: &[u32]) -> Vec<f32> {
     decoder.forward(&Pool::new(2), &mut cache, tokens, Rows::All).unwrap()
 }
 
+/// Largest difference of log-probabilities from rows `[n, vocab]` of PyTorch's; the likeliest tokens are the same.
+fn worst_difference(name: &str, vocab: usize, ours: &[f32], expected: &[f32]) -> f64 {
+    assert_eq!(ours.len(), expected.len(), "{name}");
+    let mut worst = 0.0_f64;
+    for (row, expected) in ours.chunks(vocab).zip(expected.chunks(vocab)) {
+        assert_eq!(argmax(row), argmax(expected), "{name}");
+        for (ours, theirs) in log_softmax(row).iter().zip(expected) {
+            worst = worst.max((ours - f64::from(*theirs)).abs());
+        }
+    }
+    worst
+}
+
 #[test]
 fn tiny_models_of_each_family_agree_with_pytorch() {
+    let pool = Pool::new(2);
     for name in TINY {
         let (decoder, tokens, expected) = tiny(name);
         let vocab = decoder.config().vocab;
-        let ours = logits(&decoder, &tokens);
-        assert_eq!(ours.len(), expected.len());
-        let mut worst = 0.0_f64;
-        for (row, expected) in ours.chunks(vocab).zip(expected.chunks(vocab)) {
-            assert_eq!(argmax(row), argmax(expected), "{name}");
-            for (ours, theirs) in log_softmax(row).iter().zip(expected) {
-                worst = worst.max((ours - f64::from(*theirs)).abs());
+        let together = worst_difference(name, vocab, &logits(&decoder, &tokens), &expected);
+        let mut cache = KvCache::new(decoder.config(), tokens.len());
+        let step = |token| decoder.forward(&pool, &mut cache, &[token], Rows::Last).unwrap();
+        let stepped: Vec<f32> = tokens.iter().copied().flat_map(step).collect();
+        let stepped = worst_difference(name, vocab, &stepped, &expected);
+        eprintln!(
+            "{name}: largest difference of log-probabilities {together:.1e}, by steps {stepped:.1e}"
+        );
+        assert!(together < 1e-3 && stepped < 1e-3, "{name}: {together}, {stepped}");
+    }
+}
+
+#[test]
+fn sequences_of_different_lengths_taking_turns_agree_with_a_padded_batch_of_pytorch() {
+    let pool = Pool::new(2);
+    for name in TINY {
+        let reference = Reference::open(&golden(name).join("reference.safetensors"));
+        let decoder = Decoder::load(&golden(name)).unwrap();
+        let vocab = decoder.config().vocab;
+        let sequences = reference.sequences("batch_");
+        let longest = sequences.iter().map(Vec::len).max().unwrap();
+        let mut caches: Vec<KvCache> =
+            sequences.iter().map(|_| KvCache::new(decoder.config(), longest)).collect();
+        let mut rows = vec![Vec::new(); sequences.len()];
+        // Each reads the first half of its tokens together, then they take turns, a token each.
+        for turn in 0..longest {
+            for (idx, sequence) in sequences.iter().enumerate() {
+                let half = sequence.len() / 2;
+                let start = if turn == 0 { 0 } else { half + turn - 1 };
+                let Some(part) = sequence.get(start..sequence.len().min(half + turn)) else {
+                    continue;
+                };
+                let more = decoder.forward(&pool, &mut caches[idx], part, Rows::All).unwrap();
+                rows[idx].extend(more);
             }
         }
-        eprintln!("{name}: largest difference of log-probabilities {worst:.1e}");
+        let worst =
+            worst_difference(name, vocab, &rows.concat(), &reference.floats("batch_log_probs"));
+        eprintln!("{name}: largest difference of log-probabilities in a batch {worst:.1e}");
         assert!(worst < 1e-3, "{name}: {worst}");
     }
 }

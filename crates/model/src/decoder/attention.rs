@@ -9,9 +9,10 @@ use kernels::pool::Pool;
 use kernels::rope::{self, Rotation};
 
 use super::cache::Scratch;
-use super::layer::{Names, gain};
+use super::layer::Names;
+use super::norm::gain;
 use crate::Error;
-use crate::config::{DecoderConfig, Reach};
+use crate::config::{DecoderConfig, QkNorm, Reach};
 use crate::weights::linear::{Linear, apply_all};
 
 /// The projections of one layer's attention.
@@ -22,8 +23,8 @@ pub(super) struct Attention {
     key: Linear,
     value: Linear,
     output: Linear,
-    /// Norms over each query and each key head.
-    head_norms: Option<(Vec<f32>, Vec<f32>)>,
+    /// Norms of queries and of keys: over a head each, or over all heads, as long as the gain.
+    qk_norms: Option<(Vec<f32>, Vec<f32>)>,
 }
 
 /// The cache of one layer `[len, kv_heads, head_dim]`, ending in zeroed rows for this chunk, which are filled
@@ -38,12 +39,10 @@ impl Attention {
     pub(super) fn new(config: &DecoderConfig, names: &Names<'_>) -> Result<Self, Error> {
         let (hidden, biases) = (config.hidden, config.biases);
         let (query, kv) = (config.query_width(), config.kv_width());
-        let head_norms = match config.qk_norm {
-            true => {
-                let norm = |part| gain(config, names.weights, &names.of(part), config.head_dim);
-                Some((norm("attn_q_norm.weight")?, norm("attn_k_norm.weight")?))
-            }
-            false => None,
+        let norm = |part, len| gain(config, names.weights, &names.of(part), len);
+        let qk_norms = |query_len, key_len| {
+            let query = norm("attn_q_norm.weight", query_len)?;
+            Ok::<_, Error>(Some((query, norm("attn_k_norm.weight", key_len)?)))
         };
         Ok(Self {
             reach: config.layers[names.layer_idx],
@@ -51,7 +50,11 @@ impl Attention {
             key: names.linear("attn_k", kv, hidden, biases.qkv)?,
             value: names.linear("attn_v", kv, hidden, biases.qkv)?,
             output: names.linear("attn_output", hidden, query, biases.attention_output)?,
-            head_norms,
+            qk_norms: match config.qk_norm {
+                None => None,
+                Some(QkNorm::Head) => qk_norms(config.head_dim, config.head_dim)?,
+                Some(QkNorm::Width) => qk_norms(query, kv)?,
+            },
         })
     }
 
@@ -78,7 +81,7 @@ impl Attention {
             (&self.value, new_values),
         ];
         apply_all(pool, outputs, normed);
-        if let Some((query_norm, key_norm)) = &self.head_norms {
+        if let Some((query_norm, key_norm)) = &self.qk_norms {
             rms_norm_in_place(pool, queries, query_norm, config.norm_eps);
             rms_norm_in_place(pool, new_keys, key_norm, config.norm_eps);
         }

@@ -1,5 +1,6 @@
 //! What a decoder remembers of the tokens it has seen, and the working memory it needs to see more.
 
+use super::experts::Routing;
 use crate::Error;
 use crate::config::DecoderConfig;
 use crate::weights::linear::{Input, Precision};
@@ -104,9 +105,8 @@ pub(super) struct Scratch {
     pub(super) gathered: Input,
     /// What a block adds to the residual stream.
     pub(super) update: Vec<f32>,
-    pub(super) gate: Vec<f32>,
-    pub(super) up: Vec<f32>,
-    pub(super) gated: Input,
+    pub(super) inner: Inner,
+    pub(super) routing: Routing,
     pub(super) positions: Vec<u32>,
     pub(super) precision: Precision,
     kv_width: usize,
@@ -115,15 +115,15 @@ pub(super) struct Scratch {
 impl Scratch {
     /// Sizes all buffers for `n_tokens` tokens from position `first` on.
     pub(super) fn resize(&mut self, config: &DecoderConfig, first: usize, n_tokens: usize) {
+        let inner = config.inner_width();
         let widths = [
             (&mut self.x, config.hidden),
             (&mut self.normed.values, config.hidden),
             (&mut self.queries, config.query_width()),
             (&mut self.gathered.values, config.query_width()),
             (&mut self.update, config.hidden),
-            (&mut self.gate, config.feed_forward),
-            (&mut self.up, config.feed_forward),
-            (&mut self.gated.values, config.feed_forward),
+            (&mut self.inner.gate, inner),
+            (&mut self.inner.up, inner),
         ];
         for (buffer, width) in widths {
             buffer.resize(n_tokens * width, 0.0);
@@ -131,5 +131,21 @@ impl Scratch {
         self.positions.clear();
         self.positions.extend((first..first + n_tokens).map(|position| position as u32));
         self.kv_width = config.kv_width();
+    }
+}
+
+/// What is inside a feed-forward block. The widest one sizes it; a narrower one uses the beginning.
+#[derive(Debug, Default)]
+pub(super) struct Inner {
+    gate: Vec<f32>,
+    up: Vec<f32>,
+    gated: Input,
+}
+
+impl Inner {
+    /// Gate, up and gated, `len` values of each.
+    pub(super) fn first(&mut self, len: usize) -> (&mut [f32], &mut [f32], &mut Input) {
+        self.gated.values.resize(len, 0.0);
+        (&mut self.gate[..len], &mut self.up[..len], &mut self.gated)
     }
 }

@@ -4,11 +4,14 @@
 //!
 //! ```text
 //! x = embedding[token] · embedding_scale
-//! per layer:  h = norm(x);  q, k, v = h·Wq, h·Wk, h·Wv (+ biases);  q, k = norm per head (if qk_norm)
+//! per layer:  h = norm(x);  q, k, v = h·Wq, h·Wk, h·Wv (+ biases);  q, k = normed (if qk_norm)
 //!             rotate q, k;  append k, v to the cache;  a = attention(q, cache)·Wo
 //!             x += norm?(a);  h = norm(x);  x += norm?((act(h·Wgate) ∘ h·Wup)·Wdown)
 //! logits = norm(x)·Whead, soft-capped if configured
 //! ```
+//!
+//! The last product of a layer may be one of a mixture of experts (`experts`), may lack its gate, and may read
+//! the same h as attention (`layer`).
 //!
 //! A prompt is taken in chunks, so that working memory does not grow with it. All working memory lives
 //! in the cache and is reused: a step of one token allocates nothing. Weights are read where they
@@ -16,8 +19,10 @@
 
 mod attention;
 mod cache;
+mod experts;
 mod feed_forward;
 mod layer;
+mod norm;
 
 use std::path::Path;
 
@@ -25,17 +30,19 @@ use kernels::pool::Pool;
 use kernels::rope::Rotation;
 
 use crate::Error;
-use crate::config::DecoderConfig;
+use crate::config::{DecoderConfig, Rotary};
 use crate::gguf::Gguf;
 use crate::names;
 use crate::safetensors::{read_json, read_weights};
 pub use crate::weights::linear::Precision;
 use crate::weights::linear::multiply_all;
+use crate::weights::split::QkvOrder;
 use crate::weights::{StoredMatrix, Weights};
 use attention::Remembered;
 pub use cache::KvCache;
 use cache::Scratch;
 use layer::Layer;
+use norm::Norm;
 
 /// Tokens of a prompt that go through the layers together. Long enough that a weight, once
 /// dequantised, is used many times; short enough that activations stay in the processor's cache.
@@ -58,7 +65,7 @@ pub struct Decoder {
     config: DecoderConfig,
     embedding: StoredMatrix,
     layers: Vec<Layer>,
-    output_norm: Vec<f32>,
+    output_norm: Norm,
     /// `None` where the embedding serves as the head.
     head: Option<StoredMatrix>,
     inverse_frequencies: Vec<f32>,
@@ -86,13 +93,6 @@ impl Decoder {
 
     /// Puts a decoder together from its description and named tensors.
     pub fn new(config: DecoderConfig, weights: &Weights) -> Result<Self, Error> {
-        if config.experts.is_some() {
-            return Err(Error::unsupported(
-                weights.path(),
-                "a mixture of experts",
-                "dense models run; the description of this one can be inspected",
-            ));
-        }
         let (vocab, hidden) = (config.vocab, config.hidden);
         let layers = (0..config.n_layers())
             .map(|layer_idx| Layer::new(&config, weights, layer_idx))
@@ -104,7 +104,7 @@ impl Decoder {
         Ok(Self {
             embedding: weights.matrix("token_embd.weight", vocab, hidden)?,
             layers,
-            output_norm: layer::gain(&config, weights, "output_norm.weight", hidden)?,
+            output_norm: Norm::load(&config, weights, "output_norm")?,
             head,
             inverse_frequencies: config.rotary.inverse_frequencies(),
             local_inverse_frequencies: config.local_rotary.inverse_frequencies(),
@@ -196,8 +196,12 @@ impl Decoder {
                 row.iter_mut().for_each(|value| *value *= config.embedding_scale);
             }
         }
-        let rotation = Rotation::new(&cache.scratch.positions, &self.inverse_frequencies);
-        let local = Rotation::new(&cache.scratch.positions, &self.local_inverse_frequencies);
+        let positions = &cache.scratch.positions;
+        let rotate = |frequencies, rotary: &Rotary| {
+            Rotation::scaled(positions, frequencies, rotary.magnitude())
+        };
+        let rotation = rotate(&self.inverse_frequencies, &config.rotary);
+        let local = rotate(&self.local_inverse_frequencies, &config.local_rotary);
         for (layer_idx, layer) in self.layers.iter().enumerate() {
             let rotation = if layer.is_local() { &local } else { &rotation };
             let (keys, values, scratch) = cache.layer(layer_idx, tokens.len());
@@ -215,8 +219,7 @@ impl Decoder {
         let config = &self.config;
         let x = &scratch.x[scratch.x.len() - n_rows * config.hidden..];
         scratch.normed.values.resize(n_rows * config.hidden, 0.0);
-        let normed = &mut scratch.normed.values;
-        kernels::norm::rms_norm(pool, normed, x, &self.output_norm, config.norm_eps);
+        self.output_norm.apply(pool, &mut scratch.normed.values, x);
         scratch.normed.refresh(pool, config.hidden, self.precision);
         let start = logits.len();
         logits.resize(start + n_rows * config.vocab, 0.0);
@@ -234,12 +237,15 @@ pub fn read(path: &Path) -> Result<(DecoderConfig, Weights), Error> {
         let config_path = path.join("config.json");
         let config = DecoderConfig::from_hugging_face(&read_json(&config_path)?, &config_path)?;
         let post_norms = config.post_norms;
-        let weights =
+        let mut weights =
             read_weights(path, |name| names::decoder_from_hugging_face(name, post_norms))?;
+        weights.split(&config, QkvOrder::Groups)?;
         Ok((config, weights))
     } else {
         let gguf = Gguf::open(path)?;
-        let weights = Weights::from_gguf(&gguf)?;
-        Ok((DecoderConfig::from_gguf(&gguf, &weights)?, weights))
+        let mut weights = Weights::from_gguf(&gguf)?;
+        let config = DecoderConfig::from_gguf(&gguf, &weights)?;
+        weights.split(&config, QkvOrder::Parts)?;
+        Ok((config, weights))
     }
 }
