@@ -22,6 +22,8 @@ from safetensors.torch import load_file, save_file
 
 HERE = Path(__file__).parent
 N_TOKENS = 40
+# Lengths of the sequences of a batch.
+BATCH = [1, 13, 6]
 
 
 def randomise(model, seed, gain_mean):
@@ -31,7 +33,8 @@ def randomise(model, seed, gain_mean):
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
             if parameter.dim() > 1:
-                scale = 0.7 if "embed" in name else 1.3 * parameter.shape[1] ** -0.5
+                # The last dimension holds a matrix's inputs, also where experts are stacked.
+                scale = 0.7 if "embed" in name else 1.3 * parameter.shape[-1] ** -0.5
                 parameter.copy_(scale * noise)
             elif name.endswith("bias"):
                 parameter.copy_(0.2 * noise)
@@ -50,6 +53,17 @@ def log_probs(model, tokens):
     return torch.log_softmax(logits.double(), dim=-1).float()
 
 
+def batch_log_probs(model, sequences):
+    """The same for sequences of different lengths in one padded batch; what stands under padding is dropped."""
+    longest = max(len(sequence) for sequence in sequences)
+    padded = torch.tensor([sequence + [0] * (longest - len(sequence)) for sequence in sequences])
+    mask = torch.tensor([[1] * len(s) + [0] * (longest - len(s)) for s in sequences])
+    with torch.no_grad():
+        logits = model(padded, attention_mask=mask).logits.double()
+    rows = [logits[i, : len(sequence)] for i, sequence in enumerate(sequences)]
+    return torch.log_softmax(torch.cat(rows), dim=-1).float()
+
+
 def tiny_decoder(name, model_class, config, gain_mean, seed):
     directory = HERE / name
     shutil.rmtree(directory, ignore_errors=True)
@@ -59,7 +73,14 @@ def tiny_decoder(name, model_class, config, gain_mean, seed):
     save_model(model, directory)
     generator = torch.Generator().manual_seed(seed + 1)
     tokens = torch.randint(0, config.vocab_size, (N_TOKENS,), generator=generator).tolist()
-    reference = {"tokens": torch.tensor(tokens, dtype=torch.int32), "log_probs": log_probs(model, tokens)}
+    sequences = [torch.randint(0, config.vocab_size, (n,), generator=generator).tolist() for n in BATCH]
+    reference = dict(
+        tokens=torch.tensor(tokens, dtype=torch.int32),
+        log_probs=log_probs(model, tokens),
+        batch_tokens=torch.tensor(sum(sequences, []), dtype=torch.int32),
+        batch_offsets=torch.from_numpy(np.cumsum([0] + BATCH).astype(np.int32)),
+        batch_log_probs=batch_log_probs(model, sequences),
+    )
     save_file(reference, directory / "reference.safetensors")
     print(name, sum(p.numel() for p in model.parameters()), "parameters")
 
@@ -121,6 +142,55 @@ def tiny_decoders():
     tiny_decoder("qwen2-tiny", t.Qwen2ForCausalLM, qwen2, 1.0, 44)
     qwen3 = t.Qwen3Config(num_hidden_layers=2, **SIZES)
     tiny_decoder("qwen3-tiny", t.Qwen3ForCausalLM, qwen3, 1.0, 55)
+
+    yarn = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=64)
+    qwen2_yarn = t.Qwen2Config(num_hidden_layers=2, rope_parameters=yarn, **qwen2_sizes)
+    tiny_decoder("qwen2-yarn-tiny", t.Qwen2ForCausalLM, qwen2_yarn, 1.0, 80)
+
+
+def tiny_falcons():
+    t = transformers
+    sizes = dict(
+        vocab_size=128,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=256,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+    # As Falcon 7B: one key-value head, one norm for both halves of the parallel block.
+    falcon = t.FalconConfig(**sizes)
+    tiny_decoder("falcon-tiny", t.FalconForCausalLM, falcon, 1.0, 81)
+    # As Falcon 40B and 180B: grouped key-value heads, a norm for each half.
+    falcon = t.FalconConfig(new_decoder_architecture=True, num_kv_heads=2, **sizes)
+    tiny_decoder("falcon-new-tiny", t.FalconForCausalLM, falcon, 1.0, 82)
+
+
+def tiny_experts():
+    t = transformers
+    # A dense layer between layers with experts; attention wider than the residual stream.
+    qwen3 = t.Qwen3MoeConfig(
+        num_hidden_layers=3,
+        num_experts=8,
+        num_experts_per_tok=3,
+        moe_intermediate_size=24,
+        norm_topk_prob=True,
+        mlp_only_layers=[1],
+        **SIZES,
+    )
+    tiny_decoder("qwen3-moe-tiny", t.Qwen3MoeForCausalLM, qwen3, 1.0, 83)
+    sizes = {**SIZES, "head_dim": 8, "intermediate_size": 40}
+    mixtral = t.MixtralConfig(num_hidden_layers=2, num_local_experts=4, num_experts_per_tok=2, **sizes)
+    tiny_decoder("mixtral-tiny", t.MixtralForCausalLM, mixtral, 1.0, 84)
+    olmoe = t.OlmoeConfig(
+        num_hidden_layers=2,
+        num_experts=8,
+        num_experts_per_tok=3,
+        norm_topk_prob=False,
+        **{key: value for key, value in sizes.items() if key != "head_dim"},
+    )
+    tiny_decoder("olmoe-tiny", t.OlmoeForCausalLM, olmoe, 1.0, 85)
 
 
 def pooled(model, sequence, cls):
@@ -337,6 +407,8 @@ if __name__ == "__main__":
     torch.set_num_threads(2)
     if sys.argv[1:] == ["tiny"]:
         tiny_decoders()
+        tiny_falcons()
+        tiny_experts()
         tiny_encoders()
     elif sys.argv[1:2] == ["real"] and len(sys.argv) == 3:
         for file in TEXTS:

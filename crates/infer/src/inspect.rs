@@ -154,7 +154,7 @@ impl Info {
             ("feed_forward", config.feed_forward),
             ("vocab", config.vocab),
         ]);
-        if let Some(experts) = config.experts {
+        if let Some(experts) = &config.experts {
             self.shape.insert("experts", experts.n_experts);
             self.shape.insert("active_experts", experts.n_active);
         }

@@ -12,7 +12,7 @@
 //! Looking up embeddings, norms, rotation, softmax and gates are left out of all three. Training costs three
 //! forward passes: the gradients of inputs and of weights cost one each.
 
-use crate::config::{DecoderConfig, Reach};
+use crate::config::{Block, DecoderConfig, Experts, Norm, QkNorm, Reach};
 
 /// Numbers of parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,49 +27,41 @@ pub struct Parameters {
 
 /// Counts the parameters.
 pub fn parameters(config: &DecoderConfig) -> Parameters {
-    let (hidden, inner) = (config.hidden as u64, config.feed_forward as u64);
-    let (query, kv) = (config.query_width() as u64, config.kv_width() as u64);
+    let hidden = config.hidden as u64;
     let embedding = config.vocab as u64 * hidden;
     let head = if config.tied_head { 0 } else { embedding };
-    let attention = attention_weights(config);
-    let qkv_bias = if config.biases.qkv { query + 2 * kv } else { 0 };
-    let output_bias = if config.biases.attention_output { hidden } else { 0 };
-    let head_norms = if config.qk_norm { 2 * config.head_dim as u64 } else { 0 };
-    let norms = if config.post_norms { 4 * hidden } else { 2 * hidden };
-    let shared = attention + qkv_bias + output_bias + head_norms + norms;
-    let (feed_forward, active_feed_forward) = match config.experts {
-        None => {
-            let bias = if config.biases.feed_forward { 2 * inner + hidden } else { 0 };
-            (3 * hidden * inner + bias, 3 * hidden * inner + bias)
-        }
-        Some(experts) => {
-            let router = hidden * experts.n_experts as u64;
-            let expert = 3 * hidden * experts.width as u64;
-            let all = router + experts.n_experts as u64 * expert;
-            (all, router + experts.n_active as u64 * expert)
-        }
-    };
-    let n_layers = config.n_layers() as u64;
-    let outside = embedding + head + hidden;
-    Parameters {
-        total: outside + n_layers * (shared + feed_forward),
-        active: outside + n_layers * (shared + active_feed_forward),
-        embedding,
+    let shared = attention_parameters(config) + norm_parameters(config);
+    let outside = embedding + head + norm_vector(config);
+    let mut parameters = Parameters { total: outside, active: outside, embedding };
+    for layer_idx in 0..config.n_layers() {
+        let (all, active) = match config.experts_of(layer_idx) {
+            None => (dense_parameters(config), dense_parameters(config)),
+            Some(experts) => {
+                let (router, expert) = expert_weights(config, experts);
+                let some = |n: usize| router + n as u64 * expert;
+                (some(experts.n_experts), some(experts.n_active))
+            }
+        };
+        parameters.total += shared + all;
+        parameters.active += shared + active;
     }
+    parameters
 }
 
 /// Weights that take part in a matrix product for each token, the head among them.
 pub fn matrix_weights_per_token(config: &DecoderConfig) -> u64 {
     let hidden = config.hidden as u64;
-    let feed_forward = match config.experts {
-        None => 3 * hidden * config.feed_forward as u64,
+    let feed_forward = |layer_idx| match config.experts_of(layer_idx) {
+        None => dense_weights(config),
         Some(experts) => {
-            hidden * experts.n_experts as u64
-                + 3 * hidden * experts.width as u64 * experts.n_active as u64
+            let (router, expert) = expert_weights(config, experts);
+            router + experts.n_active as u64 * expert
         }
     };
     let head = hidden * config.vocab as u64;
-    config.n_layers() as u64 * (attention_weights(config) + feed_forward) + head
+    let layers =
+        (0..config.n_layers()).map(|layer| attention_weights(config) + feed_forward(layer));
+    layers.sum::<u64>() + head
 }
 
 /// Model FLOPs of one forward pass over texts of `lengths` tokens, logits for every token.
@@ -97,6 +89,54 @@ pub fn training_flops(config: &DecoderConfig, lengths: &[u64]) -> f64 {
 pub fn palm_training_flops_per_token(config: &DecoderConfig, length: u64) -> f64 {
     let attention = 12.0 * config.n_layers() as f64 * config.query_width() as f64 * length as f64;
     6.0 * matrix_weights_per_token(config) as f64 + attention
+}
+
+/// Weights of a layer's router, and of one of its experts.
+fn expert_weights(config: &DecoderConfig, experts: &Experts) -> (u64, u64) {
+    let hidden = config.hidden as u64;
+    (hidden * experts.n_experts as u64, n_projections(config) * hidden * experts.width as u64)
+}
+
+/// Matrices of a dense feed-forward block.
+fn dense_weights(config: &DecoderConfig) -> u64 {
+    n_projections(config) * config.hidden as u64 * config.feed_forward as u64
+}
+
+/// The same with biases.
+fn dense_parameters(config: &DecoderConfig) -> u64 {
+    let into = (n_projections(config) - 1) * config.feed_forward as u64;
+    let biases = if config.biases.feed_forward { into + config.hidden as u64 } else { 0 };
+    dense_weights(config) + biases
+}
+
+/// Gate, up and down, or the last two.
+fn n_projections(config: &DecoderConfig) -> u64 {
+    if config.gated { 3 } else { 2 }
+}
+
+/// Gain of one norm of the residual stream, and its bias if it has one.
+fn norm_vector(config: &DecoderConfig) -> u64 {
+    let vectors = if config.norm == Norm::Layer { 2 } else { 1 };
+    vectors * config.hidden as u64
+}
+
+/// All norms of a layer.
+fn norm_parameters(config: &DecoderConfig) -> u64 {
+    let before = if config.block == (Block::Parallel { two_norms: false }) { 1 } else { 2 };
+    let after = if config.post_norms { 2 } else { 0 };
+    let heads = match config.qk_norm {
+        None => 0,
+        Some(QkNorm::Head) => 2 * config.head_dim as u64,
+        Some(QkNorm::Width) => (config.query_width() + config.kv_width()) as u64,
+    };
+    (before + after) * norm_vector(config) + heads
+}
+
+fn attention_parameters(config: &DecoderConfig) -> u64 {
+    let widths = (config.query_width() + 2 * config.kv_width()) as u64;
+    let qkv_bias = if config.biases.qkv { widths } else { 0 };
+    let output_bias = if config.biases.attention_output { config.hidden as u64 } else { 0 };
+    attention_weights(config) + qkv_bias + output_bias
 }
 
 fn attention_weights(config: &DecoderConfig) -> u64 {

@@ -1,8 +1,9 @@
 //! What tensors are called: Hugging Face's and the packed encoder's names in GGUF's words.
 //!
-//! The rest of the crate uses GGUF's names alone. Numbers in names are layer numbers; `{}` stands for them.
+//! The rest of the crate uses GGUF's names alone, with one addition: expert 5's part of a layer is called
+//! `ffn_up.5`, as GGUF files did before experts were stacked. Numbers in names are layer numbers; `{}` stands for them.
 
-/// Decoders of the Llama, Qwen and Gemma families, outside the layers.
+/// Decoders of all families but Falcon, outside the layers.
 const DECODER: &[(&str, &str)] = &[
     ("model.embed_tokens.weight", "token_embd.weight"),
     ("model.norm.weight", "output_norm.weight"),
@@ -23,6 +24,37 @@ const DECODER_LAYER: &[(&str, &str)] = &[
     ("mlp.gate_proj", "ffn_gate"),
     ("mlp.up_proj", "ffn_up"),
     ("mlp.down_proj", "ffn_down"),
+];
+
+/// What comes after the number in the layers of mixtures of experts: the router, and the parts of expert `{}`.
+const EXPERTS: &[(&str, &str)] = &[
+    ("gate_proj", "ffn_gate"),
+    ("up_proj", "ffn_up"),
+    ("down_proj", "ffn_down"),
+    // Mixtral's.
+    ("w1", "ffn_gate"),
+    ("w3", "ffn_up"),
+    ("w2", "ffn_down"),
+];
+
+/// Falcon, outside the layers.
+const FALCON: &[(&str, &str)] = &[
+    ("transformer.word_embeddings.weight", "token_embd.weight"),
+    ("transformer.ln_f.weight", "output_norm.weight"),
+    ("transformer.ln_f.bias", "output_norm.bias"),
+    ("lm_head.weight", "output.weight"),
+];
+
+/// The same, inside layer `{}`. With two norms, `attn_norm_2` is attention's and `attn_norm` the other half's.
+const FALCON_LAYER: &[(&str, &str)] = &[
+    ("input_layernorm", "attn_norm"),
+    ("ln_mlp", "attn_norm"),
+    ("ln_attn", "attn_norm_2"),
+    ("post_attention_layernorm", "ffn_norm"),
+    ("self_attention.query_key_value", "attn_qkv"),
+    ("self_attention.dense", "attn_output"),
+    ("mlp.dense_h_to_4h", "ffn_up"),
+    ("mlp.dense_4h_to_h", "ffn_down"),
 ];
 
 /// BERT, outside the layers.
@@ -72,14 +104,25 @@ const PACKED_LAYER: &[(&str, &str)] = &[
 /// `post_attention_layernorm` means two things: with `post_norms` (Gemma) the norm after attention,
 /// otherwise (Llama, Qwen) the norm before the feed-forward part.
 pub fn decoder_from_hugging_face(name: &str, post_norms: bool) -> Option<String> {
-    if let Some(outside) = find(DECODER, name) {
+    if let Some(outside) = find(DECODER, name).or(find(FALCON, name)) {
         return Some(outside.to_owned());
+    }
+    if let Some(inside) = name.strip_prefix("transformer.h.") {
+        let (layer, inner, suffix) = split_layer(inside)?;
+        return Some(format!("blk.{layer}.{}.{suffix}", find(FALCON_LAYER, inner)?));
     }
     let (layer, inner, suffix) = split_layer(name.strip_prefix("model.layers.")?)?;
     let inner = match (inner, post_norms) {
         ("post_attention_layernorm", true) => "post_attention_norm",
         ("post_attention_layernorm", false) => "ffn_norm",
-        _ => find(DECODER_LAYER, inner)?,
+        ("mlp.gate" | "block_sparse_moe.gate", _) => "ffn_gate_inp",
+        _ => match find(DECODER_LAYER, inner) {
+            Some(inner) => inner,
+            None => {
+                let (expert, part) = split_expert(inner)?;
+                return Some(format!("blk.{layer}.{part}.{expert}.{suffix}"));
+            }
+        },
     };
     Some(format!("blk.{layer}.{inner}.{suffix}"))
 }
@@ -115,6 +158,13 @@ fn split_layer(name: &str) -> Option<(usize, &str, &str)> {
     Some((layer.parse().ok()?, inner, suffix))
 }
 
+/// `mlp.experts.5.up_proj` → (5, `ffn_up`).
+fn split_expert(inner: &str) -> Option<(usize, &'static str)> {
+    let (_, rest) = inner.split_once(".experts.")?;
+    let (expert, part) = rest.split_once('.')?;
+    Some((expert.parse().ok()?, find(EXPERTS, part)?))
+}
+
 fn find(table: &'static [(&str, &str)], name: &str) -> Option<&'static str> {
     table.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours)
 }
@@ -130,6 +180,21 @@ mod tests {
         assert_eq!(
             decoder_from_hugging_face(name, true).unwrap(),
             "blk.7.post_attention_norm.weight"
+        );
+    }
+
+    #[test]
+    fn two_spellings_of_an_experts_tensor_meet() {
+        let ours = "blk.3.ffn_up.17.weight";
+        for theirs in ["mlp.experts.17.up_proj", "block_sparse_moe.experts.17.w3"] {
+            let theirs = format!("model.layers.3.{theirs}.weight");
+            assert_eq!(decoder_from_hugging_face(&theirs, false).unwrap(), ours);
+        }
+        let router = "model.layers.3.mlp.gate.weight";
+        assert_eq!(decoder_from_hugging_face(router, false).unwrap(), "blk.3.ffn_gate_inp.weight");
+        assert_eq!(
+            decoder_from_hugging_face("model.layers.3.mlp.experts.x.up_proj.weight", false),
+            None
         );
     }
 

@@ -4,10 +4,22 @@ mod support;
 
 use kernels::pool::Pool;
 use model::cost::parameters;
-use model::decoder::{Decoder, KvCache, Rows};
+use model::decoder::{Decoder, KvCache, Part, Precision, Rows};
 use support::{Reference, argmax, golden, log_softmax, real_model};
 
-const TINY: [&str; 5] = ["llama-tiny", "gemma3-tiny", "gemma2-tiny", "qwen2-tiny", "qwen3-tiny"];
+const TINY: [&str; 11] = [
+    "llama-tiny",
+    "gemma3-tiny",
+    "gemma2-tiny",
+    "qwen2-tiny",
+    "qwen2-yarn-tiny",
+    "qwen3-tiny",
+    "qwen3-moe-tiny",
+    "mixtral-tiny",
+    "olmoe-tiny",
+    "falcon-tiny",
+    "falcon-new-tiny",
+];
 
 fn tiny(name: &str) -> (Decoder, Vec<u32>, Vec<f32>) {
     let decoder = Decoder::load(&golden(name)).unwrap();
@@ -20,21 +32,64 @@ fn logits(decoder: &Decoder, tokens: &[u32]) -> Vec<f32> {
     decoder.forward(&Pool::new(2), &mut cache, tokens, Rows::All).unwrap()
 }
 
+/// Largest difference of log-probabilities from rows `[n, vocab]` of PyTorch's; the likeliest tokens are the same.
+fn worst_difference(name: &str, vocab: usize, ours: &[f32], expected: &[f32]) -> f64 {
+    assert_eq!(ours.len(), expected.len(), "{name}");
+    let mut worst = 0.0_f64;
+    for (row, expected) in ours.chunks(vocab).zip(expected.chunks(vocab)) {
+        assert_eq!(argmax(row), argmax(expected), "{name}");
+        for (ours, theirs) in log_softmax(row).iter().zip(expected) {
+            worst = worst.max((ours - f64::from(*theirs)).abs());
+        }
+    }
+    worst
+}
+
 #[test]
 fn tiny_models_of_each_family_agree_with_pytorch() {
+    let pool = Pool::new(2);
     for name in TINY {
         let (decoder, tokens, expected) = tiny(name);
         let vocab = decoder.config().vocab;
-        let ours = logits(&decoder, &tokens);
-        assert_eq!(ours.len(), expected.len());
-        let mut worst = 0.0_f64;
-        for (row, expected) in ours.chunks(vocab).zip(expected.chunks(vocab)) {
-            assert_eq!(argmax(row), argmax(expected), "{name}");
-            for (ours, theirs) in log_softmax(row).iter().zip(expected) {
-                worst = worst.max((ours - f64::from(*theirs)).abs());
+        let together = worst_difference(name, vocab, &logits(&decoder, &tokens), &expected);
+        let mut cache = KvCache::new(decoder.config(), tokens.len());
+        let step = |token| decoder.forward(&pool, &mut cache, &[token], Rows::Last).unwrap();
+        let stepped: Vec<f32> = tokens.iter().copied().flat_map(step).collect();
+        let stepped = worst_difference(name, vocab, &stepped, &expected);
+        eprintln!(
+            "{name}: largest difference of log-probabilities {together:.1e}, by steps {stepped:.1e}"
+        );
+        assert!(together < 1e-3 && stepped < 1e-3, "{name}: {together}, {stepped}");
+    }
+}
+
+#[test]
+fn sequences_of_different_lengths_taking_turns_agree_with_a_padded_batch_of_pytorch() {
+    let pool = Pool::new(2);
+    for name in TINY {
+        let reference = Reference::open(&golden(name).join("reference.safetensors"));
+        let decoder = Decoder::load(&golden(name)).unwrap();
+        let vocab = decoder.config().vocab;
+        let sequences = reference.sequences("batch_");
+        let longest = sequences.iter().map(Vec::len).max().unwrap();
+        let mut caches: Vec<KvCache> =
+            sequences.iter().map(|_| KvCache::new(decoder.config(), longest)).collect();
+        let mut rows = vec![Vec::new(); sequences.len()];
+        // Each reads the first half of its tokens together, then they take turns, a token each.
+        for turn in 0..longest {
+            for (idx, sequence) in sequences.iter().enumerate() {
+                let half = sequence.len() / 2;
+                let start = if turn == 0 { 0 } else { half + turn - 1 };
+                let Some(part) = sequence.get(start..sequence.len().min(half + turn)) else {
+                    continue;
+                };
+                let more = decoder.forward(&pool, &mut caches[idx], part, Rows::All).unwrap();
+                rows[idx].extend(more);
             }
         }
-        eprintln!("{name}: largest difference of log-probabilities {worst:.1e}");
+        let worst =
+            worst_difference(name, vocab, &rows.concat(), &reference.floats("batch_log_probs"));
+        eprintln!("{name}: largest difference of log-probabilities in a batch {worst:.1e}");
         assert!(worst < 1e-3, "{name}: {worst}");
     }
 }
@@ -189,4 +244,64 @@ fn parameters_are_counted_as_the_files_have_them() {
         assert_eq!(parameters(&config).total, published);
         assert_eq!(weights.n_elements(), published as usize);
     }
+}
+
+#[test]
+fn texts_in_one_pass_get_the_logits_they_would_get_alone() {
+    let pool = Pool::new(2);
+    for name in TINY {
+        for precision in [Precision::Exact, Precision::Fast] {
+            let decoder = Decoder::load_with(&golden(name), precision).unwrap();
+            let vocab = decoder.config().vocab;
+            let text = |n: usize, step: usize| -> Vec<u32> {
+                (0..n).map(|i| (3 + i * step % (vocab - 3)) as u32).collect()
+            };
+            // A step among prompts, one of them longer than a pass, one with nothing new.
+            let wants = [Rows::Last, Rows::All, Rows::None, Rows::Last, Rows::All, Rows::Last];
+            let new = [text(1, 5), text(7, 11), text(40, 7), text(600, 13), vec![], text(33, 17)];
+            let known = [text(20, 3), vec![], text(5, 3), text(1, 3), text(4, 3), vec![]];
+            let cache = |known: &Vec<u32>| {
+                let mut cache = KvCache::new(decoder.config(), 700);
+                decoder.forward(&pool, &mut cache, known, Rows::None).unwrap();
+                cache
+            };
+            let mut alone = Vec::new();
+            for ((known, new), want) in known.iter().zip(&new).zip(wants) {
+                alone.extend(decoder.forward(&pool, &mut cache(known), new, want).unwrap());
+            }
+            let mut caches: Vec<KvCache> = known.iter().map(cache).collect();
+            let mut parts: Vec<Part<'_>> = caches
+                .iter_mut()
+                .zip(&new)
+                .zip(wants)
+                .map(|((cache, new), want)| Part { cache, tokens: new.into(), want })
+                .collect();
+            let mut together = Vec::new();
+            decoder.forward_parts(&pool, &mut parts, &mut together).unwrap();
+            assert_eq!(together.len(), alone.len(), "{name}");
+            let worst = alone.iter().zip(&together).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let scale = alone.iter().fold(0.0f32, |most, logit| most.max(logit.abs()));
+            assert!(worst <= 1e-5 * scale, "{name} {precision:?}: {worst} of {scale}");
+            for ((cache, known), new) in caches.iter().zip(&known).zip(&new) {
+                assert_eq!(cache.len(), known.len() + new.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_part_that_cannot_be_read_leaves_all_caches_as_they_were() {
+    let decoder = Decoder::load(&golden("llama-tiny")).unwrap();
+    let pool = Pool::new(1);
+    let (mut fine, mut full) =
+        (KvCache::new(decoder.config(), 10), KvCache::new(decoder.config(), 2));
+    for tokens in [&[3u32, 4, 5][..], &[3, 1_000_000]] {
+        let mut parts = [
+            Part { cache: &mut fine, tokens: (&[3, 4]).into(), want: Rows::Last },
+            Part { cache: &mut full, tokens: tokens.into(), want: Rows::Last },
+        ];
+        assert!(decoder.forward_parts(&pool, &mut parts, &mut Vec::new()).is_err());
+        assert!(fine.is_empty() && full.is_empty());
+    }
+    decoder.forward_parts(&pool, &mut [], &mut Vec::new()).unwrap();
 }

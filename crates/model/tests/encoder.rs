@@ -12,7 +12,7 @@ fn check(encoder: &Encoder, reference: &Reference) {
 }
 
 fn check_cosine(encoder: &Encoder, reference: &Reference, least: f64) {
-    let sequences = reference.sequences();
+    let sequences = reference.sequences("");
     let expected = reference.floats("vectors");
     let vectors = encoder.embed(&Pool::new(2), &sequences).unwrap();
     assert_eq!(vectors.len(), sequences.len());
@@ -46,7 +46,7 @@ fn a_tiny_model_with_cls_pooling_and_a_dense_layer_agrees_with_pytorch() {
 #[test]
 fn a_text_has_the_same_vector_alone_and_in_company() {
     let (encoder, reference) = tiny("bert-tiny");
-    let sequences = reference.sequences();
+    let sequences = reference.sequences("");
     let pool = Pool::new(2);
     let together = encoder.embed(&pool, &sequences).unwrap();
     for (sequence, together) in sequences.iter().zip(&together) {
@@ -58,7 +58,7 @@ fn a_text_has_the_same_vector_alone_and_in_company() {
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     let (encoder, reference) = tiny("bert-tiny");
-    let sequences: Vec<Vec<u32>> = (0..9).flat_map(|_| reference.sequences()).collect();
+    let sequences: Vec<Vec<u32>> = (0..9).flat_map(|_| reference.sequences("")).collect();
     let one = encoder.embed(&Pool::new(1), &sequences).unwrap();
     for n_threads in [2, 3, 50] {
         assert_eq!(encoder.embed(&Pool::new(n_threads), &sequences).unwrap(), one);

@@ -120,7 +120,7 @@ fn what_is_missing_or_strange_is_said() {
         ("num_key_value_heads", json!(3), "divide"),
         ("hidden_act", json!("mish"), "mish"),
         ("architectures", json!(["MambaForCausalLM"]), "MambaForCausalLM"),
-        ("rope_parameters", json!({ "rope_type": "yarn" }), "yarn"),
+        ("rope_parameters", json!({ "rope_type": "longrope" }), "longrope"),
         ("rms_norm_eps", json!("small"), "rms_norm_eps"),
     ] {
         let mut config: Value = serde_json::from_str(&original).unwrap();

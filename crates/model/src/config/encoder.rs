@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::from_hugging_face::Fields;
+use super::fields::Fields;
 use crate::Error;
 use crate::gguf::Gguf;
 use crate::safetensors::{is_plain_name, read_json};

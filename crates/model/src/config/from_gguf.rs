@@ -5,7 +5,11 @@
 
 use kernels::rope::Layout;
 
-use super::{Activation, Biases, DecoderConfig, Experts, Reach, Rotary, Scaling, every_nth_global};
+use super::rotary::{YARN_TURNS, yarn_magnitude};
+use super::{
+    Activation, Biases, Block, DecoderConfig, Experts, Norm, QkNorm, Reach, Rotary, Scaling,
+    every_nth_global,
+};
 use crate::Error;
 use crate::gguf::Gguf;
 use crate::weights::Weights;
@@ -15,8 +19,13 @@ struct Family {
     name: &'static str,
     activation: Activation,
     post_norms: bool,
-    qk_norm: bool,
+    qk_norm: Option<QkNorm>,
+    norm: Norm,
+    parallel: bool,
+    gated: bool,
     layout: Layout,
+    /// Whether the weights of the chosen experts are scaled to sum to one.
+    renormalise: bool,
     scaled_embedding: bool,
     /// One layer in so many is global; 0: all are.
     global_period: usize,
@@ -30,8 +39,12 @@ const LLAMA: Family = Family {
     name: "llama",
     activation: Activation::Silu,
     post_norms: false,
-    qk_norm: false,
+    qk_norm: None,
+    norm: Norm::Rms,
+    parallel: false,
+    gated: true,
     layout: Layout::Interleaved,
+    renormalise: true,
     scaled_embedding: false,
     global_period: 0,
     local_base: 10_000.0,
@@ -42,21 +55,40 @@ const GEMMA3: Family = Family {
     name: "gemma3",
     activation: Activation::GeluTanh,
     post_norms: true,
-    qk_norm: true,
+    qk_norm: Some(QkNorm::Head),
     layout: Layout::Halves,
     scaled_embedding: true,
     global_period: 6,
-    local_base: 10_000.0,
     odd_scale_layers: 62,
+    ..LLAMA
 };
+
+const QWEN3: Family =
+    Family { name: "qwen3", layout: Layout::Halves, qk_norm: Some(QkNorm::Head), ..LLAMA };
 
 const FAMILIES: &[Family] = &[
     LLAMA,
+    Family {
+        name: "falcon",
+        activation: Activation::Gelu,
+        norm: Norm::Layer,
+        parallel: true,
+        gated: false,
+        layout: Layout::Halves,
+        ..LLAMA
+    },
     GEMMA3,
-    Family { name: "gemma2", qk_norm: false, global_period: 2, odd_scale_layers: 46, ..GEMMA3 },
+    Family { name: "gemma2", qk_norm: None, global_period: 2, odd_scale_layers: 46, ..GEMMA3 },
     Family { name: "qwen2", layout: Layout::Halves, ..LLAMA },
-    Family { name: "qwen3", layout: Layout::Halves, qk_norm: true, ..LLAMA },
-    Family { name: "qwen3moe", layout: Layout::Halves, qk_norm: true, ..LLAMA },
+    QWEN3,
+    Family { name: "qwen3moe", ..QWEN3 },
+    Family {
+        name: "olmoe",
+        layout: Layout::Halves,
+        qk_norm: Some(QkNorm::Width),
+        renormalise: false,
+        ..LLAMA
+    },
 ];
 
 impl DecoderConfig {
@@ -67,7 +99,7 @@ impl DecoderConfig {
             return Err(Error::unsupported(
                 gguf.path(),
                 format!("the architecture {}", keys.architecture),
-                "decoders of the families llama, gemma2, gemma3, qwen2 and qwen3 run",
+                "decoders of the families llama, falcon, gemma2, gemma3, qwen2, qwen3, qwen3moe and olmoe run",
             ));
         };
         let hidden = keys.size("embedding_length")?;
@@ -110,11 +142,17 @@ impl DecoderConfig {
             n_kv_heads: keys.optional_size("attention.head_count_kv")?.unwrap_or(n_heads),
             head_dim,
             feed_forward: keys.size("feed_forward_length")?,
-            experts: keys.experts()?,
+            gated: family.gated,
+            experts: keys.experts(family, n_layers, weights)?,
             context_len: keys.size("context_length")?,
-            norm_eps: keys.number("attention.layer_norm_rms_epsilon")?.unwrap_or(1e-6) as f32,
+            norm: family.norm,
+            norm_eps: keys.norm_eps(family)?,
             gain_offset: 0.0,
             post_norms: family.post_norms,
+            block: match family.parallel {
+                true => Block::Parallel { two_norms: weights.contains("blk.0.attn_norm_2.weight") },
+                false => Block::Sequential,
+            },
             qk_norm: family.qk_norm,
             layers,
             rotary,
@@ -127,7 +165,8 @@ impl DecoderConfig {
             embedding_scale: if family.scaled_embedding { (hidden as f32).sqrt() } else { 1.0 },
             tied_head: !weights.contains("output.weight"),
             biases: Biases {
-                qkv: weights.contains("blk.0.attn_q.bias"),
+                qkv: weights.contains("blk.0.attn_q.bias")
+                    || weights.contains("blk.0.attn_qkv.bias"),
                 attention_output: weights.contains("blk.0.attn_output.bias"),
                 feed_forward: weights.contains("blk.0.ffn_up.bias"),
             },
@@ -179,15 +218,39 @@ impl<'a> Keys<'a> {
         self.gguf.number(&self.name(key))
     }
 
-    fn experts(&self) -> Result<Option<Experts>, Error> {
+    fn norm_eps(&self, family: &Family) -> Result<f32, Error> {
+        let (key, usual) = match family.norm {
+            Norm::Rms => ("attention.layer_norm_rms_epsilon", 1e-6),
+            Norm::Layer => ("attention.layer_norm_epsilon", 1e-5),
+        };
+        Ok(self.number(key)?.unwrap_or(usual) as f32)
+    }
+
+    fn experts(
+        &self,
+        family: &Family,
+        n_layers: usize,
+        weights: &Weights,
+    ) -> Result<Option<Experts>, Error> {
         let Some(n_experts) = self.optional_size("expert_count")?.filter(|&n| n > 0) else {
             return Ok(None);
         };
+        if self.number("attention.clamp_kqv")?.is_some() {
+            let what = "clipped queries and keys (attention.clamp_kqv)";
+            return Err(Error::unsupported(self.gguf.path(), what, "models without it run"));
+        }
+        // Mixtral and OLMoE have no dense layers, so their one feed-forward size is that of an expert.
+        let width = match self.optional_size("expert_feed_forward_length")? {
+            Some(width) => width,
+            None => self.size("feed_forward_length")?,
+        };
+        let dense = |layer: &usize| weights.contains(&format!("blk.{layer}.ffn_up.weight"));
         Ok(Some(Experts {
             n_experts,
             n_active: self.size("expert_used_count")?,
-            width: self.size("expert_feed_forward_length")?,
-            renormalise: true,
+            width,
+            renormalise: family.renormalise,
+            dense_layers: (0..n_layers).filter(dense).collect(),
         }))
     }
 
@@ -208,8 +271,8 @@ impl<'a> Keys<'a> {
             None => self.scaling()?,
         };
         let local_base = self.number("rope.freq_base_swa")?;
-        // Gemma 2 rotates local layers like the others.
-        let same = if family.name == "gemma2" { base } else { family.local_base };
+        // Only Gemma 3 rotates local layers otherwise than global ones.
+        let same = if family.name == "gemma3" { family.local_base } else { base };
         let local = Rotary {
             dim,
             base: local_base.unwrap_or(same),
@@ -227,11 +290,30 @@ impl<'a> Keys<'a> {
                 let factor = self.number("rope.scaling.factor")?.unwrap_or(1.0);
                 Ok(Scaling::Linear { factor })
             }
+            Some("yarn") => self.yarn(),
             Some(other) => Err(Error::unsupported(
                 self.gguf.path(),
                 format!("rotary scaling of type {other}"),
-                "models with linear or Llama 3 scaling, or none, run",
+                "models with linear, Llama 3 or YaRN scaling, or none, run",
             )),
         }
+    }
+
+    fn yarn(&self) -> Result<Scaling, Error> {
+        let factor = self.number("rope.scaling.factor")?.unwrap_or(1.0);
+        let trained_context = match self.number("rope.scaling.original_context_length")? {
+            Some(trained) => trained,
+            None => self.size("context_length")? as f64,
+        };
+        let turns = |key, usual| Ok::<_, Error>(self.number(key)?.unwrap_or(usual));
+        Ok(Scaling::Yarn {
+            factor,
+            trained_context,
+            fast_turns: turns("rope.scaling.yarn_beta_fast", YARN_TURNS.0)?,
+            slow_turns: turns("rope.scaling.yarn_beta_slow", YARN_TURNS.1)?,
+            whole_pairs: true,
+            magnitude: yarn_magnitude(factor, 1.0)
+                * self.number("rope.scaling.attn_factor")?.unwrap_or(1.0),
+        })
     }
 }

@@ -2,14 +2,19 @@
 //!
 //! Both spellings of rotary settings are read: `rope_theta` with `rope_scaling` (transformers 4) and
 //! `rope_parameters` (transformers 5). A key that is left out has the default of its family's
-//! configuration class.
+//! configuration class. Falcon's file speaks another language and is read in [`super::falcon`].
 
 use std::path::Path;
 
 use kernels::rope::Layout;
 use serde_json::Value;
 
-use super::{Activation, Biases, DecoderConfig, Experts, Reach, Rotary, Scaling, every_nth_global};
+use super::fields::Fields;
+use super::rotary::{YARN_TURNS, yarn_magnitude};
+use super::{
+    Activation, Biases, Block, DecoderConfig, Experts, Norm, QkNorm, Reach, Rotary, Scaling,
+    every_nth_global,
+};
 use crate::Error;
 
 /// What the name of an architecture implies.
@@ -17,47 +22,99 @@ use crate::Error;
 struct Family {
     name: &'static str,
     gemma: bool,
-    qk_norm: bool,
+    qk_norm: Option<QkNorm>,
     /// Whether the head is the embedding when `tie_word_embeddings` is absent.
     tied_head: bool,
     qkv_bias: bool,
-    global_period: usize,
+    windows: Windows,
+    default_base: f64,
     attention_soft_cap: Option<f64>,
     logit_soft_cap: Option<f64>,
+    experts: Option<ExpertKeys>,
+}
+
+/// Which layers see a window only, where `layer_types` does not say.
+#[derive(Clone, Copy, PartialEq)]
+enum Windows {
+    Never,
+    /// All but one in so many.
+    Period(usize),
+    /// With `use_sliding_window`, those from `max_window_layers` on.
+    Later,
+    /// All, where `sliding_window` is set.
+    All,
+}
+
+/// What a family calls the numbers of its experts.
+#[derive(Clone, Copy)]
+struct ExpertKeys {
+    width: &'static str,
+    /// Whether weights are scaled to sum to one when `norm_topk_prob` is absent.
+    renormalise: bool,
 }
 
 const LLAMA: Family = Family {
     name: "LlamaForCausalLM",
     gemma: false,
-    qk_norm: false,
+    qk_norm: None,
     tied_head: false,
     qkv_bias: false,
-    global_period: 0,
+    windows: Windows::Never,
+    default_base: 10_000.0,
     attention_soft_cap: None,
     logit_soft_cap: None,
+    experts: None,
+};
+
+const QWEN3: Family = Family {
+    name: "Qwen3ForCausalLM",
+    qk_norm: Some(QkNorm::Head),
+    windows: Windows::Later,
+    ..LLAMA
+};
+
+const GEMMA2: Family = Family {
+    name: "Gemma2ForCausalLM",
+    gemma: true,
+    tied_head: true,
+    windows: Windows::Period(2),
+    attention_soft_cap: Some(50.0),
+    logit_soft_cap: Some(30.0),
+    ..LLAMA
 };
 
 const FAMILIES: &[Family] = &[
     LLAMA,
-    Family { name: "Qwen2ForCausalLM", qkv_bias: true, ..LLAMA },
-    Family { name: "Qwen3ForCausalLM", qk_norm: true, ..LLAMA },
-    Family { name: "Qwen3MoeForCausalLM", qk_norm: true, ..LLAMA },
+    Family { name: "Qwen2ForCausalLM", qkv_bias: true, windows: Windows::Later, ..LLAMA },
+    QWEN3,
     Family {
-        name: "Gemma2ForCausalLM",
-        gemma: true,
-        tied_head: true,
-        global_period: 2,
-        attention_soft_cap: Some(50.0),
-        logit_soft_cap: Some(30.0),
+        name: "Qwen3MoeForCausalLM",
+        windows: Windows::Never,
+        experts: Some(ExpertKeys { width: "moe_intermediate_size", renormalise: false }),
+        ..QWEN3
+    },
+    Family {
+        name: "MixtralForCausalLM",
+        windows: Windows::All,
+        default_base: 1_000_000.0,
+        experts: Some(ExpertKeys { width: "intermediate_size", renormalise: true }),
         ..LLAMA
     },
     Family {
-        name: "Gemma3ForCausalLM",
-        gemma: true,
-        qk_norm: true,
-        tied_head: true,
-        global_period: 6,
+        name: "OlmoeForCausalLM",
+        qk_norm: Some(QkNorm::Width),
+        experts: Some(ExpertKeys { width: "intermediate_size", renormalise: false }),
         ..LLAMA
+    },
+    GEMMA2,
+    Family {
+        name: "Gemma3ForCausalLM",
+        qk_norm: Some(QkNorm::Head),
+        windows: Windows::Period(6),
+        default_base: 1_000_000.0,
+        attention_soft_cap: None,
+        logit_soft_cap: None,
+        ..GEMMA2
     },
 ];
 
@@ -66,14 +123,18 @@ impl DecoderConfig {
     pub fn from_hugging_face(json: &Value, path: &Path) -> Result<Self, Error> {
         let fields = Fields { json, path };
         let architecture = json["architectures"][0].as_str().unwrap_or("of no name").to_owned();
+        if architecture == "FalconForCausalLM" {
+            return super::falcon::config(&fields, architecture)?.validated(path);
+        }
         let Some(family) = FAMILIES.iter().find(|family| family.name == architecture) else {
             let what = format!("the architecture {architecture}");
             return Err(Error::unsupported(
                 path,
                 what,
-                "decoders of the families Llama, Qwen 2, Qwen 3, Gemma 2 and Gemma 3 run",
+                "decoders of the families Llama, Falcon, Qwen 2, Qwen 3, Qwen 3 MoE, Mixtral, OLMoE, Gemma 2 and Gemma 3 run",
             ));
         };
+        fields.refuse_the_unknown()?;
         let hidden = fields.size("hidden_size")?;
         let n_heads = fields.size("num_attention_heads")?;
         let head_dim = match fields.optional_size("head_dim")? {
@@ -84,12 +145,8 @@ impl DecoderConfig {
             Some(scalar) if family.gemma => 1.0 / scalar.sqrt(),
             _ => 1.0 / (head_dim as f64).sqrt(),
         };
-        let layers = fields.layers(family)?;
-        let window = match layers.contains(&Reach::Local) {
-            true => fields.size("sliding_window")?,
-            false => 0,
-        };
-        let (rotary, local_rotary) = fields.rotaries(head_dim)?;
+        let (layers, window) = fields.layers(family)?;
+        let (rotary, local_rotary) = fields.rotaries(head_dim, family.default_base)?;
         let soft_cap =
             |key, default| Ok(fields.nullable_number(key, default)?.map(|cap| cap as f32));
         let attention_bias = fields.flag("attention_bias", false)?;
@@ -100,11 +157,14 @@ impl DecoderConfig {
             n_kv_heads: fields.optional_size("num_key_value_heads")?.unwrap_or(n_heads),
             head_dim,
             feed_forward: fields.size("intermediate_size")?,
-            experts: fields.experts(&architecture)?,
+            gated: true,
+            experts: fields.experts(family)?,
             context_len: fields.size("max_position_embeddings")?,
+            norm: Norm::Rms,
             norm_eps: fields.number("rms_norm_eps")?.unwrap_or(1e-6) as f32,
             gain_offset: if family.gemma { 1.0 } else { 0.0 },
             post_norms: family.gemma,
+            block: Block::Sequential,
             qk_norm: family.qk_norm,
             layers,
             rotary,
@@ -123,98 +183,45 @@ impl DecoderConfig {
             },
             architecture,
         };
-        if fields.flag("use_bidirectional_attention", false)? {
-            let what = "attention in both directions";
-            return Err(Error::unsupported(
-                path,
-                what,
-                "causal decoders run; use an encoder for embeddings",
-            ));
-        }
         config.validated(path)
     }
 }
 
-/// A JSON object and the file it came from.
-pub(super) struct Fields<'a> {
-    pub(super) json: &'a Value,
-    pub(super) path: &'a Path,
-}
-
 impl Fields<'_> {
-    /// The value under `key`; JSON's null counts as absent.
-    fn get(&self, key: &str) -> Option<&Value> {
-        self.json.get(key).filter(|value| !value.is_null())
-    }
-
-    fn wrong(&self, key: &str, wanted: &str) -> Error {
-        Error::malformed(self.path, format!("{key} is not {wanted}"))
-    }
-
-    pub(super) fn optional_size(&self, key: &str) -> Result<Option<usize>, Error> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        let size = value.as_u64().and_then(|size| usize::try_from(size).ok());
-        size.map(Some).ok_or_else(|| self.wrong(key, "a whole number"))
-    }
-
-    pub(super) fn size(&self, key: &str) -> Result<usize, Error> {
-        self.optional_size(key)?
-            .ok_or_else(|| Error::missing(self.path, key, "fetch config.json of the model again"))
-    }
-
-    pub(super) fn number(&self, key: &str) -> Result<Option<f64>, Error> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        value.as_f64().map(Some).ok_or_else(|| self.wrong(key, "a number"))
-    }
-
-    /// A number whose absence means `default` and whose null means none.
-    fn nullable_number(&self, key: &str, default: Option<f64>) -> Result<Option<f64>, Error> {
-        if self.json.get(key).is_none() { Ok(default) } else { self.number(key) }
-    }
-
-    fn flag(&self, key: &str, default: bool) -> Result<bool, Error> {
-        let Some(value) = self.get(key) else { return Ok(default) };
-        value.as_bool().ok_or_else(|| self.wrong(key, "true or false"))
-    }
-
-    fn text(&self, key: &str) -> Result<Option<&str>, Error> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        value.as_str().map(Some).ok_or_else(|| self.wrong(key, "text"))
+    /// Settings that change what a model computes and that the decoder does not know.
+    fn refuse_the_unknown(&self) -> Result<(), Error> {
+        if self.flag("use_bidirectional_attention", false)? {
+            let what = "attention in both directions";
+            let hint = "causal decoders run; use an encoder for embeddings";
+            return Err(Error::unsupported(self.path, what, hint));
+        }
+        if self.number("clip_qkv")?.is_some() {
+            let hint = "models without clip_qkv run";
+            return Err(Error::unsupported(self.path, "clipped queries and keys (clip_qkv)", hint));
+        }
+        Ok(())
     }
 
     fn activation(&self) -> Result<Activation, Error> {
         let name = self.text("hidden_activation")?.or(self.text("hidden_act")?).unwrap_or("silu");
-        match name {
-            "silu" | "swish" => Ok(Activation::Silu),
-            "gelu_pytorch_tanh" | "gelu_new" => Ok(Activation::GeluTanh),
-            _ => Err(Error::unsupported(
-                self.path,
-                format!("the activation {name}"),
-                "silu and gelu_pytorch_tanh run",
-            )),
-        }
+        activation_named(name, self.path)
     }
 
-    fn layers(&self, family: &Family) -> Result<Vec<Reach>, Error> {
-        let n_layers = self.size("num_hidden_layers")?;
-        if n_layers > 1 << 12 {
-            return Err(Error::malformed(self.path, format!("it claims {n_layers} layers")));
-        }
-        let Some(types) = self.get("layer_types") else {
-            if self.flag("use_sliding_window", false)? {
-                return Err(Error::unsupported(
-                    self.path,
-                    "use_sliding_window without layer_types",
-                    "add layer_types to config.json (transformers 5 writes it)",
-                ));
-            }
-            let period = self.optional_size("sliding_window_pattern")?;
-            let period = period.unwrap_or(family.global_period);
-            return Ok(match family.global_period > 0 && period > 0 {
-                true => every_nth_global(n_layers, period),
-                false => vec![Reach::Global; n_layers],
-            });
+    /// How far each layer looks, and the size of the window.
+    fn layers(&self, family: &Family) -> Result<(Vec<Reach>, usize), Error> {
+        let n_layers = self.n_layers()?;
+        let layers = match self.get("layer_types") {
+            Some(types) => self.layer_types(types, n_layers)?,
+            None => self.layers_by_habit(family, n_layers)?,
         };
+        let window = match layers.contains(&Reach::Local) {
+            true => self.size("sliding_window")?,
+            false => 0,
+        };
+        Ok((layers, window))
+    }
+
+    fn layer_types(&self, types: &Value, n_layers: usize) -> Result<Vec<Reach>, Error> {
         let types = types.as_array().map(Vec::as_slice).unwrap_or_default();
         if types.len() != n_layers {
             let what = format!("layer_types has {} entries for {n_layers} layers", types.len());
@@ -232,33 +239,71 @@ impl Fields<'_> {
         types.iter().map(reach).collect()
     }
 
-    fn experts(&self, architecture: &str) -> Result<Option<Experts>, Error> {
-        if architecture != "Qwen3MoeForCausalLM" {
+    fn layers_by_habit(&self, family: &Family, n_layers: usize) -> Result<Vec<Reach>, Error> {
+        let windowed = match family.windows {
+            Windows::Never => false,
+            Windows::Period(_) => true,
+            Windows::Later => self.flag("use_sliding_window", false)?,
+            Windows::All => self.get("sliding_window").is_some(),
+        };
+        if !windowed {
+            if self.flag("use_sliding_window", false)? {
+                let hint = "add layer_types to config.json (transformers 5 writes it)";
+                let what = "use_sliding_window without layer_types";
+                return Err(Error::unsupported(self.path, what, hint));
+            }
+            return Ok(vec![Reach::Global; n_layers]);
+        }
+        Ok(match family.windows {
+            Windows::Period(usual) => {
+                let period = self.optional_size("sliding_window_pattern")?.unwrap_or(usual);
+                every_nth_global(n_layers, period)
+            }
+            Windows::Later => {
+                let first = self.optional_size("max_window_layers")?.unwrap_or(28);
+                let reach = |layer| if layer < first { Reach::Global } else { Reach::Local };
+                (0..n_layers).map(reach).collect()
+            }
+            _ => vec![Reach::Local; n_layers],
+        })
+    }
+
+    fn experts(&self, family: &Family) -> Result<Option<Experts>, Error> {
+        let Some(keys) = family.experts else { return Ok(None) };
+        let n_layers = self.n_layers()?;
+        let listed = self.sizes("mlp_only_layers")?.unwrap_or_default();
+        let step = self.optional_size("decoder_sparse_step")?.unwrap_or(1);
+        // Both names are in use, for Qwen's models too.
+        let n_experts = match self.optional_size("num_local_experts")? {
+            Some(n_experts) => n_experts,
+            None => self.size("num_experts")?,
+        };
+        let dense = |layer: &usize| {
+            listed.contains(layer) || step == 0 || !(layer + 1).is_multiple_of(step)
+        };
+        let dense_layers: Vec<usize> = (0..n_layers).filter(dense).collect();
+        if n_experts == 0 || dense_layers.len() == n_layers {
             return Ok(None);
         }
-        let dense_layers = self.get("mlp_only_layers").and_then(Value::as_array);
-        let sparse_step = self.optional_size("decoder_sparse_step")?.unwrap_or(1);
-        if sparse_step != 1 || dense_layers.is_some_and(|layers| !layers.is_empty()) {
-            let what = "dense layers among layers with experts";
-            return Err(Error::unsupported(
-                self.path,
-                what,
-                "models with experts in every layer run",
-            ));
-        }
         Ok(Some(Experts {
-            n_experts: self.size("num_experts")?,
+            n_experts,
             n_active: self.size("num_experts_per_tok")?,
-            width: self.size("moe_intermediate_size")?,
-            renormalise: self.flag("norm_topk_prob", false)?,
+            width: self.size(keys.width)?,
+            renormalise: self.flag("norm_topk_prob", keys.renormalise)?,
+            dense_layers,
         }))
     }
 
     /// Rotation in global and in local layers.
-    fn rotaries(&self, head_dim: usize) -> Result<(Rotary, Rotary), Error> {
-        let global = self.rotary(head_dim, self.settings("full_attention"), "rope_theta")?;
-        let mut local =
-            self.rotary(head_dim, self.settings("sliding_attention"), "rope_local_base_freq")?;
+    pub(super) fn rotaries(
+        &self,
+        head_dim: usize,
+        default_base: f64,
+    ) -> Result<(Rotary, Rotary), Error> {
+        let settings = self.settings("full_attention");
+        let global = self.rotary(head_dim, settings, "rope_theta", default_base)?;
+        let settings = self.settings("sliding_attention");
+        let mut local = self.rotary(head_dim, settings, "rope_local_base_freq", 10_000.0)?;
         let per_kind =
             self.get("rope_parameters").is_some_and(|all| all.get("full_attention").is_some());
         if !per_kind && self.get("rope_local_base_freq").is_none() {
@@ -281,25 +326,29 @@ impl Fields<'_> {
         head_dim: usize,
         settings: Option<&Value>,
         base_key: &str,
+        default_base: f64,
     ) -> Result<Rotary, Error> {
         let nothing = Value::Null;
         let settings = Fields { json: settings.unwrap_or(&nothing), path: self.path };
-        let base = settings.number("rope_theta")?.or(self.number(base_key)?).unwrap_or(10_000.0);
+        let base = settings.number("rope_theta")?.or(self.number(base_key)?);
         let partial = settings
             .number("partial_rotary_factor")?
             .or(self.number("partial_rotary_factor")?)
             .unwrap_or(1.0);
+        let dim = (head_dim as f64 * partial) as usize;
+        let scaling = self.scaling(&settings)?;
+        Ok(Rotary { dim, base: base.unwrap_or(default_base), scaling, layout: Layout::Halves })
+    }
+
+    fn scaling(&self, settings: &Fields<'_>) -> Result<Scaling, Error> {
         let kind = settings.text("rope_type")?.or(settings.text("type")?).unwrap_or("default");
         let need = |key: &'static str| {
             settings.number(key)?.ok_or_else(|| {
-                Error::missing(
-                    self.path,
-                    format!("rotary setting {key}"),
-                    "fetch config.json again",
-                )
+                let what = format!("rotary setting {key}");
+                Error::missing(self.path, what, "fetch config.json again")
             })
         };
-        let scaling = match kind {
+        Ok(match kind {
             "default" => Scaling::None,
             "linear" => Scaling::Linear { factor: need("factor")? },
             "llama3" => Scaling::Llama3 {
@@ -308,15 +357,53 @@ impl Fields<'_> {
                 high_frequency_factor: need("high_freq_factor")?,
                 trained_context: need("original_max_position_embeddings")?,
             },
+            "yarn" => self.yarn(settings)?,
             other => {
                 return Err(Error::unsupported(
                     self.path,
                     format!("rotary scaling of type {other}"),
-                    "models with linear or Llama 3 scaling, or none, run",
+                    "models with linear, Llama 3 or YaRN scaling, or none, run",
                 ));
             }
+        })
+    }
+
+    fn yarn(&self, settings: &Fields<'_>) -> Result<Scaling, Error> {
+        let longest = self.number("max_position_embeddings")?;
+        let trained = settings.number("original_max_position_embeddings")?.or(longest);
+        let trained_context = trained.ok_or_else(|| {
+            let what = "rotary setting original_max_position_embeddings";
+            Error::missing(self.path, what, "fetch config.json again")
+        })?;
+        // DeepSeek leaves the factor to the ratio of the two contexts.
+        let ratio = longest.map(|longest| longest / trained_context);
+        let factor = settings.number("factor")?.or(ratio).unwrap_or(1.0);
+        let strength = |key| settings.number(key).map(|strength| strength.filter(|&s| s != 0.0));
+        let magnitude = match (strength("mscale")?, strength("mscale_all_dim")?) {
+            (Some(one), Some(all)) => yarn_magnitude(factor, one) / yarn_magnitude(factor, all),
+            _ => yarn_magnitude(factor, 1.0),
         };
-        let dim = (head_dim as f64 * partial) as usize;
-        Ok(Rotary { dim, base, scaling, layout: Layout::Halves })
+        Ok(Scaling::Yarn {
+            factor,
+            trained_context,
+            fast_turns: settings.number("beta_fast")?.unwrap_or(YARN_TURNS.0),
+            slow_turns: settings.number("beta_slow")?.unwrap_or(YARN_TURNS.1),
+            whole_pairs: settings.flag("truncate", true)?,
+            magnitude: settings.number("attention_factor")?.unwrap_or(magnitude),
+        })
+    }
+}
+
+/// The activation that Hugging Face calls `name`.
+pub(super) fn activation_named(name: &str, path: &Path) -> Result<Activation, Error> {
+    match name {
+        "silu" | "swish" => Ok(Activation::Silu),
+        "gelu_pytorch_tanh" | "gelu_new" => Ok(Activation::GeluTanh),
+        "gelu" => Ok(Activation::Gelu),
+        _ => Err(Error::unsupported(
+            path,
+            format!("the activation {name}"),
+            "silu, gelu and gelu_pytorch_tanh run",
+        )),
     }
 }

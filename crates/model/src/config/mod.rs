@@ -5,15 +5,17 @@
 //! there, once; the decoder reads only the fields below and knows no family.
 
 mod encoder;
+mod falcon;
+mod fields;
 mod from_gguf;
 mod from_hugging_face;
+mod rotary;
 
 use std::path::Path;
 
-use kernels::rope::Layout;
-
 use crate::Error;
 pub use encoder::{EncoderConfig, Pooling};
+pub use rotary::{Rotary, Scaling};
 
 /// A causal transformer.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,19 +29,23 @@ pub struct DecoderConfig {
     /// Key and value heads; each serves `n_heads / n_kv_heads` query heads.
     pub n_kv_heads: usize,
     pub head_dim: usize,
-    /// Inner width of a dense feed-forward block.
+    /// Inner width of a dense feed-forward block. What it says where every block has experts is not used.
     pub feed_forward: usize,
+    /// Whether feed-forward blocks, dense ones and experts, have a gate: act(h·Wgate) ∘ h·Wup instead of act(h·Wup).
+    pub gated: bool,
     /// Set where feed-forward blocks are mixtures of experts.
     pub experts: Option<Experts>,
     /// Positions the model was made for.
     pub context_len: usize,
+    pub norm: Norm,
     pub norm_eps: f32,
     /// Added to each stored norm gain: Gemma stores `w` and means `1 + w` (GGUF files have it added already).
     pub gain_offset: f32,
     /// Norms after attention and after the feed-forward block, before the residual sum (Gemma).
     pub post_norms: bool,
-    /// RMSNorm over each query and key head before rotation (Qwen 3, Gemma 3).
-    pub qk_norm: bool,
+    pub block: Block,
+    /// RMSNorm of queries and keys before rotation.
+    pub qk_norm: Option<QkNorm>,
     /// How far each layer looks back; its length is the number of layers.
     pub layers: Vec<Reach>,
     /// Rotation in global layers.
@@ -69,8 +75,35 @@ pub enum Reach {
     Local,
 }
 
-/// A router and its experts, in every layer.
+/// What stands before blocks and before the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Norm {
+    /// Divided by the root of the mean square, times a gain.
+    Rms,
+    /// Mean zero and variance one, times a gain, plus a bias.
+    Layer,
+}
+
+/// How a layer's two halves are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Block {
+    /// The feed-forward half reads what attention added.
+    Sequential,
+    /// Both halves read the layer's input, through one norm or through one each (Falcon).
+    Parallel { two_norms: bool },
+}
+
+/// What a norm of queries and keys runs over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QkNorm {
+    /// Each head by itself (Qwen 3, Gemma 3).
+    Head,
+    /// All heads together (OLMoE).
+    Width,
+}
+
+/// A router and its experts, in every layer but those listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Experts {
     pub n_experts: usize,
     /// Experts that work on each token.
@@ -79,6 +112,8 @@ pub struct Experts {
     pub width: usize,
     /// Whether the chosen experts' weights are scaled to sum to one.
     pub renormalise: bool,
+    /// Layers whose feed-forward block is dense all the same, in rising order.
+    pub dense_layers: Vec<usize>,
 }
 
 /// Which projections add a bias.
@@ -89,75 +124,14 @@ pub struct Biases {
     pub feed_forward: bool,
 }
 
-/// Gate of the feed-forward block.
+/// What bends the feed-forward block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     Silu,
     /// GELU in its tanh approximation.
     GeluTanh,
-}
-
-/// Rotary position embedding (arXiv 2104.09864).
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rotary {
-    /// How many of a head's elements are rotated, from the first.
-    pub dim: usize,
-    pub base: f64,
-    pub scaling: Scaling,
-    /// Which elements form a pair: GGUF's Llama weights are permuted for neighbours, all others pair halves.
-    pub layout: Layout,
-}
-
-/// How rotation is slowed down for contexts longer than those first trained on.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Scaling {
-    None,
-    /// All frequencies divided by `factor` (arXiv 2306.15595).
-    Linear {
-        factor: f64,
-    },
-    /// Llama 3.1: low frequencies divided by `factor`, high ones kept, those between interpolated.
-    Llama3 {
-        factor: f64,
-        low_frequency_factor: f64,
-        high_frequency_factor: f64,
-        trained_context: f64,
-    },
-    /// Each frequency divided by its own number: how GGUF stores the above (`rope_freqs.weight`).
-    Divisors(Vec<f32>),
-}
-
-impl Rotary {
-    /// Radians per position for each pair: `base^(−2i/dim)`, scaled. Length `dim / 2`.
-    pub fn inverse_frequencies(&self) -> Vec<f32> {
-        let frequency = |pair: usize| self.base.powf(-((2 * pair) as f64) / self.dim as f64);
-        (0..self.dim / 2).map(|pair| self.scale(frequency(pair), pair) as f32).collect()
-    }
-
-    fn scale(&self, frequency: f64, pair: usize) -> f64 {
-        match &self.scaling {
-            Scaling::None => frequency,
-            Scaling::Linear { factor } => frequency / factor,
-            Scaling::Divisors(divisors) => frequency / f64::from(divisors[pair]),
-            Scaling::Llama3 {
-                factor,
-                low_frequency_factor: low,
-                high_frequency_factor: high,
-                trained_context,
-            } => {
-                // How often the pair turns within the context it was trained on.
-                let turns = trained_context * frequency / std::f64::consts::TAU;
-                if turns < *low {
-                    frequency / factor
-                } else if turns > *high {
-                    frequency
-                } else {
-                    let keep = (turns - low) / (high - low);
-                    (1.0 - keep) * frequency / factor + keep * frequency
-                }
-            }
-        }
-    }
+    /// GELU by the error function.
+    Gelu,
 }
 
 impl DecoderConfig {
@@ -173,6 +147,23 @@ impl DecoderConfig {
     /// Width of all key heads (or value heads) together.
     pub fn kv_width(&self) -> usize {
         self.n_kv_heads * self.head_dim
+    }
+
+    /// The experts of a layer; `None` where its feed-forward block is dense.
+    pub fn experts_of(&self, layer_idx: usize) -> Option<&Experts> {
+        self.experts.as_ref().filter(|experts| !experts.dense_layers.contains(&layer_idx))
+    }
+
+    /// How many layers have experts.
+    pub fn n_sparse_layers(&self) -> usize {
+        self.experts.as_ref().map_or(0, |experts| self.n_layers() - experts.dense_layers.len())
+    }
+
+    /// Widest inner width of any feed-forward block, an expert counting as one.
+    pub fn inner_width(&self) -> usize {
+        let experts = self.experts.as_ref().map_or(0, |experts| experts.width);
+        let dense = if self.n_sparse_layers() < self.n_layers() { self.feed_forward } else { 0 };
+        experts.max(dense)
     }
 
     /// Refuses sizes that cannot be meant, so that products of two of them cannot overflow later.
@@ -205,17 +196,7 @@ impl DecoderConfig {
             return malformed("it has local layers and no window".into());
         }
         for rotary in [&self.rotary, &self.local_rotary] {
-            if !rotary.dim.is_multiple_of(2) {
-                return malformed(format!("the rotated part of a head is odd: {}", rotary.dim));
-            }
-            if let Scaling::Divisors(divisors) = &rotary.scaling
-                && divisors.len() != rotary.dim / 2
-            {
-                return malformed(format!("rope_freqs has {} numbers", divisors.len()));
-            }
-            if rotary.inverse_frequencies().iter().any(|frequency| !frequency.is_finite()) {
-                return malformed("its rotation frequencies are not finite numbers".into());
-            }
+            rotary.check().map_err(|what| Error::malformed(path, what))?;
         }
         let factors = [
             self.norm_eps,
@@ -229,16 +210,38 @@ impl DecoderConfig {
                 "its scales, soft-caps and epsilon are not all finite numbers".into(),
             );
         }
-        if let Some(experts) = self.experts
-            && (experts.n_active == 0
-                || experts.n_active > experts.n_experts
-                || experts.n_experts > 1 << 16
-                || experts.width == 0
-                || experts.width > 1 << 22)
-        {
-            return malformed(format!("its experts make no sense: {experts:?}"));
+        if !self.gated && self.experts.is_some() {
+            return malformed("it has experts without a gate".into());
+        }
+        if let Some(experts) = &self.experts {
+            experts.check(self.n_layers()).map_err(|what| Error::malformed(path, what))?;
         }
         Ok(self)
+    }
+}
+
+impl Experts {
+    /// What is wrong with it, if anything.
+    fn check(&self, n_layers: usize) -> Result<(), String> {
+        let Self { n_experts, n_active, width, .. } = *self;
+        let rising = self.dense_layers.windows(2).all(|pair| pair[0] < pair[1]);
+        let inside = self.dense_layers.last().is_none_or(|&last| last < n_layers);
+        match () {
+            () if n_experts == 0 || n_experts > 1 << 16 => {
+                Err(format!("its number of experts is {n_experts}, outside 1…65536"))
+            }
+            () if n_active == 0 || n_active > n_experts => {
+                Err(format!("{n_active} of {n_experts} experts cannot work on a token"))
+            }
+            () if width == 0 || width > 1 << 22 => {
+                Err(format!("its expert size is {width}, outside 1…4194304"))
+            }
+            () if n_experts * n_layers > 1 << 18 => {
+                Err(format!("it claims {n_experts} experts in each of {n_layers} layers"))
+            }
+            () if !rising || !inside => Err("its list of dense layers makes no sense".into()),
+            () => Ok(()),
+        }
     }
 }
 
@@ -253,34 +256,6 @@ fn every_nth_global(n_layers: usize, period: usize) -> Vec<Reach> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn rotary(scaling: Scaling) -> Rotary {
-        Rotary { dim: 64, base: 500_000.0, scaling, layout: Layout::Halves }
-    }
-
-    #[test]
-    fn plain_frequencies_run_from_one_to_nearly_the_inverse_base() {
-        let frequencies = rotary(Scaling::None).inverse_frequencies();
-        assert_eq!(frequencies.len(), 32);
-        assert_eq!(frequencies[0], 1.0);
-        let last = 500_000_f64.powf(-62.0 / 64.0) as f32;
-        assert!((frequencies[31] / last - 1.0).abs() < 1e-6);
-    }
-
-    #[test]
-    fn llama3_scaling_keeps_fast_pairs_and_slows_slow_ones() {
-        let plain = rotary(Scaling::None).inverse_frequencies();
-        let scaled = rotary(Scaling::Llama3 {
-            factor: 8.0,
-            low_frequency_factor: 1.0,
-            high_frequency_factor: 4.0,
-            trained_context: 8192.0,
-        })
-        .inverse_frequencies();
-        assert_eq!(scaled[0], plain[0]);
-        assert!((scaled[31] * 8.0 / plain[31] - 1.0).abs() < 1e-6);
-        assert!(scaled.iter().zip(&plain).all(|(scaled, plain)| scaled <= plain));
-    }
 
     #[test]
     fn the_last_layer_of_each_group_is_global() {

@@ -1,8 +1,7 @@
-//! What a decoder remembers of the tokens it has seen, and the working memory it needs to see more.
+//! What a decoder remembers of the tokens it has seen.
 
 use crate::Error;
 use crate::config::DecoderConfig;
-use crate::weights::linear::{Input, Precision};
 
 /// Keys and values of every layer for the positions seen so far, as f32.
 ///
@@ -14,14 +13,15 @@ pub struct KvCache {
     values: Vec<Vec<f32>>,
     len: usize,
     capacity: usize,
-    pub(super) scratch: Scratch,
+    /// Values of one position in one layer's keys.
+    width: usize,
 }
 
 impl KvCache {
     /// An empty cache for at most `capacity` positions, whatever the model's context length.
     pub fn new(config: &DecoderConfig, capacity: usize) -> Self {
         let empty = || (0..config.n_layers()).map(|_| Vec::new()).collect();
-        Self { keys: empty(), values: empty(), len: 0, capacity, scratch: Scratch::default() }
+        Self { keys: empty(), values: empty(), len: 0, capacity, width: config.kv_width() }
     }
 
     /// Positions remembered.
@@ -44,8 +44,7 @@ impl KvCache {
             return;
         }
         for layer in self.keys.iter_mut().chain(&mut self.values) {
-            let width = layer.len() / self.len;
-            layer.truncate(len * width);
+            layer.truncate(len * self.width);
         }
         self.len = len;
     }
@@ -53,13 +52,13 @@ impl KvCache {
     /// A cache of its own for the first `len` positions.
     pub fn copy(&self, len: usize) -> Self {
         let len = len.min(self.len);
-        let first = |layer: &Vec<f32>| layer[..layer.len() / self.len.max(1) * len].to_vec();
+        let first = |layer: &Vec<f32>| layer[..len * self.width].to_vec();
         Self {
             keys: self.keys.iter().map(first).collect(),
             values: self.values.iter().map(first).collect(),
             len,
             capacity: self.capacity,
-            scratch: Scratch::default(),
+            width: self.width,
         }
     }
 
@@ -70,14 +69,14 @@ impl KvCache {
 
     /// Makes room for `n_tokens` more in every layer, so that nothing can fail half-way.
     pub(super) fn reserve(&mut self, config: &DecoderConfig, n_tokens: usize) -> Result<(), Error> {
-        assert_eq!(self.keys.len(), config.n_layers(), "the cache belongs to another model");
+        let width = config.kv_width();
+        let fits = (self.keys.len(), self.width) == (config.n_layers(), width);
+        assert!(fits, "the cache belongs to another model");
         let needed = self.len.saturating_add(n_tokens);
         if needed > self.capacity {
             return Err(Error::Context { needed, capacity: self.capacity });
         }
-        let width = config.kv_width();
         for layer in self.keys.iter_mut().chain(&mut self.values) {
-            assert_eq!(layer.len(), self.len * width, "the cache belongs to another model");
             layer.try_reserve(n_tokens.saturating_mul(width)).map_err(|_| Error::Memory {
                 what: "key-value cache",
                 bytes: n_tokens.saturating_mul(Self::bytes_per_token(config)),
@@ -86,63 +85,23 @@ impl KvCache {
         Ok(())
     }
 
-    /// Keys and values of a layer, each extended by `n_tokens` zeroed positions to fill in.
-    pub(super) fn layer(
+    /// Appends new positions to a layer; returns all its keys and values `[len + n, kv_heads, head_dim]`.
+    pub(super) fn append(
         &mut self,
         layer_idx: usize,
-        n_tokens: usize,
-    ) -> (&mut Vec<f32>, &mut Vec<f32>, &mut Scratch) {
-        let width = self.scratch.kv_width;
-        let len = (self.len + n_tokens) * width;
+        new_keys: &[f32],
+        new_values: &[f32],
+    ) -> (&[f32], &[f32]) {
         let (keys, values) = (&mut self.keys[layer_idx], &mut self.values[layer_idx]);
-        keys.resize(len, 0.0);
-        values.resize(len, 0.0);
-        (keys, values, &mut self.scratch)
+        // After a pass that broke off half-way there may be more than is counted.
+        keys.truncate(self.len * self.width);
+        values.truncate(self.len * self.width);
+        keys.extend_from_slice(new_keys);
+        values.extend_from_slice(new_values);
+        (keys, values)
     }
 
     pub(super) fn advance(&mut self, n_tokens: usize) {
         self.len += n_tokens;
-    }
-}
-
-/// Buffers of one chunk, each `[tokens, width]`; they keep the size of the longest chunk so far.
-#[derive(Debug, Default)]
-pub(super) struct Scratch {
-    /// The residual stream.
-    pub(super) x: Vec<f32>,
-    /// A normed copy of it, and later what a block adds to it.
-    pub(super) normed: Input,
-    pub(super) queries: Vec<f32>,
-    /// What attention gathered, all heads side by side.
-    pub(super) gathered: Input,
-    /// What a block adds to the residual stream.
-    pub(super) update: Vec<f32>,
-    pub(super) gate: Vec<f32>,
-    pub(super) up: Vec<f32>,
-    pub(super) gated: Input,
-    pub(super) positions: Vec<u32>,
-    pub(super) precision: Precision,
-    kv_width: usize,
-}
-
-impl Scratch {
-    /// Sizes all buffers for `n_tokens` tokens from position `first` on.
-    pub(super) fn resize(&mut self, config: &DecoderConfig, first: usize, n_tokens: usize) {
-        let widths = [
-            (&mut self.x, config.hidden),
-            (&mut self.normed.values, config.hidden),
-            (&mut self.queries, config.query_width()),
-            (&mut self.gathered.values, config.query_width()),
-            (&mut self.update, config.hidden),
-            (&mut self.gate, config.feed_forward),
-            (&mut self.up, config.feed_forward),
-            (&mut self.gated.values, config.feed_forward),
-        ];
-        for (buffer, width) in widths {
-            buffer.resize(n_tokens * width, 0.0);
-        }
-        self.positions.clear();
-        self.positions.extend((first..first + n_tokens).map(|position| position as u32));
-        self.kv_width = config.kv_width();
     }
 }

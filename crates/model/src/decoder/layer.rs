@@ -1,27 +1,42 @@
-//! One layer: attention, then feed-forward, each between its norms and added to the residual stream.
+//! One layer: attention and feed-forward, each behind its norm, both added to the residual stream.
+//!
+//! ```text
+//! sequential:  x += post?(attention(norm(x)));  x += post?(feed_forward(norm'(x)))
+//! parallel:    x += attention(norm(x)) + feed_forward(norm'(x))      norm' may be the same as norm
+//! ```
 
 use kernels::activation;
-use kernels::norm::{rms_norm, rms_norm_in_place};
 use kernels::pool::Pool;
 use kernels::rope::Rotation;
 
-use super::attention::{Attention, Remembered};
-use super::cache::Scratch;
+use super::attention::Attention;
+use super::experts::Mixture;
 use super::feed_forward::FeedForward;
+use super::norm::Norm;
+use super::parts::Segment;
+use super::scratch::Scratch;
 use crate::Error;
-use crate::config::DecoderConfig;
+use crate::config::{Block, DecoderConfig};
 use crate::weights::Weights;
 use crate::weights::linear::Linear;
 
 /// The weights of one layer.
 #[derive(Debug)]
 pub(super) struct Layer {
-    attention_norm: Vec<f32>,
+    attention_norm: Norm,
     attention: Attention,
-    post_attention_norm: Option<Vec<f32>>,
-    feed_forward_norm: Vec<f32>,
-    feed_forward: FeedForward,
-    post_feed_forward_norm: Option<Vec<f32>>,
+    post_attention_norm: Option<Norm>,
+    /// `None` where both halves read the same normed stream.
+    feed_forward_norm: Option<Norm>,
+    feed_forward: Half,
+    post_feed_forward_norm: Option<Norm>,
+}
+
+/// The second half of a layer.
+#[derive(Debug)]
+enum Half {
+    Dense(FeedForward),
+    Experts(Mixture),
 }
 
 /// Where the tensors of one layer are found.
@@ -48,18 +63,6 @@ impl Names<'_> {
     }
 }
 
-/// A norm's gain as it is meant: `gain_offset` is added to what is stored.
-pub(super) fn gain(
-    config: &DecoderConfig,
-    weights: &Weights,
-    name: &str,
-    len: usize,
-) -> Result<Vec<f32>, Error> {
-    let mut gain = weights.vector(name, len)?;
-    gain.iter_mut().for_each(|value| *value += config.gain_offset);
-    Ok(gain)
-}
-
 impl Layer {
     pub(super) fn new(
         config: &DecoderConfig,
@@ -67,18 +70,26 @@ impl Layer {
         layer_idx: usize,
     ) -> Result<Self, Error> {
         let names = Names { weights, layer_idx };
-        let norm =
-            |part: &str| gain(config, weights, &names.of(&format!("{part}.weight")), config.hidden);
+        let norm = |part: &str| Norm::load(config, weights, &names.of(part));
         let post_norm = |part: &str| match config.post_norms {
             true => norm(part).map(Some),
             false => Ok(None),
         };
+        let (attention_norm, feed_forward_norm) = match config.block {
+            Block::Sequential => (norm("attn_norm")?, Some(norm("ffn_norm")?)),
+            Block::Parallel { two_norms: false } => (norm("attn_norm")?, None),
+            // The names come from the family: the second norm is attention's.
+            Block::Parallel { two_norms: true } => (norm("attn_norm_2")?, Some(norm("attn_norm")?)),
+        };
         Ok(Self {
-            attention_norm: norm("attn_norm")?,
+            attention_norm,
             attention: Attention::new(config, &names)?,
             post_attention_norm: post_norm("post_attention_norm")?,
-            feed_forward_norm: norm("ffn_norm")?,
-            feed_forward: FeedForward::new(config, &names)?,
+            feed_forward_norm,
+            feed_forward: match config.experts_of(layer_idx) {
+                None => Half::Dense(FeedForward::new(config, &names)?),
+                Some(experts) => Half::Experts(Mixture::new(config, experts, &names)?),
+            },
             post_feed_forward_norm: post_norm("post_ffw_norm")?,
         })
     }
@@ -87,34 +98,44 @@ impl Layer {
         self.attention.is_local()
     }
 
-    /// Takes the residual stream of a chunk through the layer.
+    /// Takes the residual stream of a pass through the layer.
     pub(super) fn run(
         &self,
         pool: &Pool,
         config: &DecoderConfig,
         scratch: &mut Scratch,
-        remembered: Remembered<'_>,
+        segments: &mut [Segment<'_>],
         rotation: &Rotation,
     ) {
         norm_input(pool, config, scratch, &self.attention_norm);
-        self.attention.run(pool, config, scratch, remembered, rotation);
-        add_update(pool, config, scratch, self.post_attention_norm.as_deref());
-        norm_input(pool, config, scratch, &self.feed_forward_norm);
-        self.feed_forward.run(pool, config, scratch);
-        add_update(pool, config, scratch, self.post_feed_forward_norm.as_deref());
+        self.attention.run(pool, config, scratch, segments, rotation);
+        let parallel = config.block != Block::Sequential;
+        if parallel && let Some(norm) = &self.feed_forward_norm {
+            // Before attention's answer is added: this half reads the layer's input.
+            norm_input(pool, config, scratch, norm);
+        }
+        add_update(pool, scratch, self.post_attention_norm.as_ref());
+        if !parallel && let Some(norm) = &self.feed_forward_norm {
+            norm_input(pool, config, scratch, norm);
+        }
+        match &self.feed_forward {
+            Half::Dense(dense) => dense.run(pool, config, scratch),
+            Half::Experts(mixture) => mixture.run(pool, config, scratch),
+        }
+        add_update(pool, scratch, self.post_feed_forward_norm.as_ref());
     }
 }
 
 /// Norms the residual stream for the block that follows.
-fn norm_input(pool: &Pool, config: &DecoderConfig, scratch: &mut Scratch, gain: &[f32]) {
-    rms_norm(pool, &mut scratch.normed.values, &scratch.x, gain, config.norm_eps);
+fn norm_input(pool: &Pool, config: &DecoderConfig, scratch: &mut Scratch, norm: &Norm) {
+    norm.apply(pool, &mut scratch.normed.values, &scratch.x);
     scratch.normed.refresh(pool, config.hidden, scratch.precision);
 }
 
 /// Adds what a block left in `update` to the residual stream, normed first where the family does so.
-fn add_update(pool: &Pool, config: &DecoderConfig, scratch: &mut Scratch, norm: Option<&[f32]>) {
+fn add_update(pool: &Pool, scratch: &mut Scratch, norm: Option<&Norm>) {
     if let Some(norm) = norm {
-        rms_norm_in_place(pool, &mut scratch.update, norm, config.norm_eps);
+        norm.apply_in_place(pool, &mut scratch.update);
     }
     activation::add(pool, &mut scratch.x, &scratch.update);
 }

@@ -4,40 +4,49 @@
 //!
 //! ```text
 //! x = embedding[token] · embedding_scale
-//! per layer:  h = norm(x);  q, k, v = h·Wq, h·Wk, h·Wv (+ biases);  q, k = norm per head (if qk_norm)
+//! per layer:  h = norm(x);  q, k, v = h·Wq, h·Wk, h·Wv (+ biases);  q, k = normed (if qk_norm)
 //!             rotate q, k;  append k, v to the cache;  a = attention(q, cache)·Wo
 //!             x += norm?(a);  h = norm(x);  x += norm?((act(h·Wgate) ∘ h·Wup)·Wdown)
 //! logits = norm(x)·Whead, soft-capped if configured
 //! ```
 //!
-//! A prompt is taken in chunks, so that working memory does not grow with it. All working memory lives
-//! in the cache and is reused: a step of one token allocates nothing. Weights are read where they
-//! lie in the file. The decoder itself never changes, so any number of caches can share it.
+//! The last product of a layer may be one of a mixture of experts (`experts`), may lack its gate, and may read
+//! the same h as attention (`layer`).
+//!
+//! A pass may read several texts together (`parts`). A prompt is taken in chunks, so that working memory does not
+//! grow with it; that memory is kept for the next pass. Weights are read where they lie in the file. Nothing that a
+//! pass depends on ever changes in the decoder, so any number of caches can share it.
 
 mod attention;
 mod cache;
+mod experts;
 mod feed_forward;
 mod layer;
+mod norm;
 mod parts;
+mod scratch;
 
+use std::ops::Range;
 use std::path::Path;
 
 use kernels::pool::Pool;
 use kernels::rope::Rotation;
 
 use crate::Error;
-use crate::config::DecoderConfig;
+use crate::config::{DecoderConfig, Rotary};
 use crate::gguf::Gguf;
 use crate::names;
 use crate::safetensors::{read_json, read_weights};
 pub use crate::weights::linear::Precision;
 use crate::weights::linear::multiply_all;
+use crate::weights::split::QkvOrder;
 use crate::weights::{StoredMatrix, Weights};
-use attention::Remembered;
 pub use cache::KvCache;
-use cache::Scratch;
 use layer::Layer;
+use norm::Norm;
 pub use parts::Part;
+use parts::Segment;
+use scratch::{Idle, Scratch};
 
 /// Tokens of a prompt that go through the layers together. Long enough that a weight, once
 /// dequantised, is used many times; short enough that activations stay in the processor's cache.
@@ -60,13 +69,14 @@ pub struct Decoder {
     config: DecoderConfig,
     embedding: StoredMatrix,
     layers: Vec<Layer>,
-    output_norm: Vec<f32>,
+    output_norm: Norm,
     /// `None` where the embedding serves as the head.
     head: Option<StoredMatrix>,
     inverse_frequencies: Vec<f32>,
     local_inverse_frequencies: Vec<f32>,
     weight_bytes: usize,
     precision: Precision,
+    idle: Idle,
 }
 
 impl Decoder {
@@ -88,13 +98,6 @@ impl Decoder {
 
     /// Puts a decoder together from its description and named tensors.
     pub fn new(config: DecoderConfig, weights: &Weights) -> Result<Self, Error> {
-        if config.experts.is_some() {
-            return Err(Error::unsupported(
-                weights.path(),
-                "a mixture of experts",
-                "dense models run; the description of this one can be inspected",
-            ));
-        }
         let (vocab, hidden) = (config.vocab, config.hidden);
         let layers = (0..config.n_layers())
             .map(|layer_idx| Layer::new(&config, weights, layer_idx))
@@ -106,12 +109,13 @@ impl Decoder {
         Ok(Self {
             embedding: weights.matrix("token_embd.weight", vocab, hidden)?,
             layers,
-            output_norm: layer::gain(&config, weights, "output_norm.weight", hidden)?,
+            output_norm: Norm::load(&config, weights, "output_norm")?,
             head,
             inverse_frequencies: config.rotary.inverse_frequencies(),
             local_inverse_frequencies: config.local_rotary.inverse_frequencies(),
             weight_bytes: weights.bytes(),
             precision: Precision::Exact,
+            idle: Idle::default(),
             config,
         })
     }
@@ -154,77 +158,51 @@ impl Decoder {
         want: Rows,
         logits: &mut Vec<f32>,
     ) -> Result<(), Error> {
-        let vocab = self.config.vocab;
-        if let Some(&token) = tokens.iter().find(|&&token| token as usize >= vocab) {
-            return Err(Error::Token { token, vocab });
-        }
-        cache.reserve(&self.config, tokens.len())?;
-        let n_rows = match want {
-            Rows::All => tokens.len(),
-            Rows::Last => tokens.len().min(1),
-            Rows::None => 0,
+        let part = Part { cache, tokens: tokens.into(), want };
+        self.forward_parts(pool, &mut [part], logits)
+    }
+
+    /// Takes the residual stream of a pass through all layers.
+    fn run_layers(&self, pool: &Pool, scratch: &mut Scratch, segments: &mut [Segment<'_>]) {
+        let positions = &scratch.positions;
+        let rotate = |frequencies, rotary: &Rotary| {
+            Rotation::scaled(positions, frequencies, rotary.magnitude())
         };
-        logits.clear();
-        // A product of two checked sizes may still be more than this machine has.
-        let bytes = n_rows.saturating_mul(vocab).saturating_mul(size_of::<f32>());
-        logits
-            .try_reserve_exact(n_rows.saturating_mul(vocab))
-            .map_err(|_| Error::Memory { what: "logits", bytes })?;
-        let mut n_left = tokens.len();
-        for chunk in tokens.chunks(CHUNK_TOKENS) {
-            self.run_layers(pool, cache, chunk);
-            n_left -= chunk.len();
-            let n_wanted = match want {
-                Rows::All => chunk.len(),
-                Rows::Last if n_left == 0 => 1,
-                _ => 0,
-            };
-            self.run_head(pool, &mut cache.scratch, n_wanted, logits);
-        }
-        Ok(())
-    }
-
-    /// Takes a chunk through all layers; leaves the residual stream in the scratch.
-    fn run_layers(&self, pool: &Pool, cache: &mut KvCache, tokens: &[u32]) {
-        let config = &self.config;
-        let first = cache.len();
-        cache.scratch.resize(config, first, tokens.len());
-        cache.scratch.precision = self.precision;
-        let embedding = self.embedding.view();
-        let rows = cache.scratch.x.chunks_exact_mut(config.hidden);
-        for (row, &token) in rows.zip(tokens) {
-            embedding.dequantize_row(row, token as usize);
-            if config.embedding_scale != 1.0 {
-                row.iter_mut().for_each(|value| *value *= config.embedding_scale);
-            }
-        }
-        let rotation = Rotation::new(&cache.scratch.positions, &self.inverse_frequencies);
-        let local = Rotation::new(&cache.scratch.positions, &self.local_inverse_frequencies);
-        for (layer_idx, layer) in self.layers.iter().enumerate() {
+        let rotation = rotate(&self.inverse_frequencies, &self.config.rotary);
+        let local = rotate(&self.local_inverse_frequencies, &self.config.local_rotary);
+        for layer in &self.layers {
             let rotation = if layer.is_local() { &local } else { &rotation };
-            let (keys, values, scratch) = cache.layer(layer_idx, tokens.len());
-            let remembered = Remembered { keys, values, first };
-            layer.run(pool, config, scratch, remembered, rotation);
+            layer.run(pool, &self.config, scratch, segments, rotation);
         }
-        cache.advance(tokens.len());
     }
 
-    /// Logits of the last `n_rows` rows of the chunk, appended to `logits`.
-    fn run_head(&self, pool: &Pool, scratch: &mut Scratch, n_rows: usize, logits: &mut Vec<f32>) {
+    /// Logits of the wanted rows of the residual stream, appended to `logits`.
+    fn run_head(
+        &self,
+        pool: &Pool,
+        scratch: &mut Scratch,
+        wanted: &[Range<usize>],
+        logits: &mut Vec<f32>,
+    ) {
+        let (hidden, vocab) = (self.config.hidden, self.config.vocab);
+        let n_rows: usize = wanted.iter().map(Range::len).sum();
         if n_rows == 0 {
             return;
         }
-        let config = &self.config;
-        let x = &scratch.x[scratch.x.len() - n_rows * config.hidden..];
-        scratch.normed.values.resize(n_rows * config.hidden, 0.0);
-        let normed = &mut scratch.normed.values;
-        kernels::norm::rms_norm(pool, normed, x, &self.output_norm, config.norm_eps);
-        scratch.normed.refresh(pool, config.hidden, self.precision);
+        // The rows move together at the front; their layers are done.
+        let mut row = 0;
+        for rows in wanted {
+            scratch.x.copy_within(rows.start * hidden..rows.end * hidden, row * hidden);
+            row += rows.len();
+        }
+        scratch.normed.values.resize(n_rows * hidden, 0.0);
+        self.output_norm.apply(pool, &mut scratch.normed.values, &scratch.x[..n_rows * hidden]);
+        scratch.normed.refresh(pool, hidden, self.precision);
         let start = logits.len();
-        logits.resize(start + n_rows * config.vocab, 0.0);
+        logits.resize(start + n_rows * vocab, 0.0);
         let head = self.head.as_ref().unwrap_or(&self.embedding).view();
         multiply_all(pool, std::iter::once((head, &mut logits[start..])), &scratch.normed);
-        if let Some(cap) = config.logit_soft_cap {
+        if let Some(cap) = self.config.logit_soft_cap {
             kernels::activation::soft_cap(pool, &mut logits[start..], cap);
         }
     }
@@ -236,12 +214,15 @@ pub fn read(path: &Path) -> Result<(DecoderConfig, Weights), Error> {
         let config_path = path.join("config.json");
         let config = DecoderConfig::from_hugging_face(&read_json(&config_path)?, &config_path)?;
         let post_norms = config.post_norms;
-        let weights =
+        let mut weights =
             read_weights(path, |name| names::decoder_from_hugging_face(name, post_norms))?;
+        weights.split(&config, QkvOrder::Groups)?;
         Ok((config, weights))
     } else {
         let gguf = Gguf::open(path)?;
-        let weights = Weights::from_gguf(&gguf)?;
-        Ok((DecoderConfig::from_gguf(&gguf, &weights)?, weights))
+        let mut weights = Weights::from_gguf(&gguf)?;
+        let config = DecoderConfig::from_gguf(&gguf, &weights)?;
+        weights.split(&config, QkvOrder::Parts)?;
+        Ok((config, weights))
     }
 }

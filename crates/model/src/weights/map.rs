@@ -80,6 +80,13 @@ impl Bytes {
         Some(Self { owner: Owner::Map(map.clone()), range })
     }
 
+    /// Part `range` of these bytes, with the same owner; `None` where they end before.
+    pub fn slice(&self, range: Range<usize>) -> Option<Self> {
+        self.get(range.clone())?;
+        let start = self.range.start;
+        Some(Self { owner: self.owner.clone(), range: start + range.start..start + range.end })
+    }
+
     /// Bytes that were computed.
     pub fn owned(bytes: Vec<u8>) -> Self {
         Self { range: 0..bytes.len(), owner: Owner::Memory(bytes.into()) }
@@ -109,6 +116,13 @@ mod tests {
         assert!(map.bytes().is_empty());
         assert!(Bytes::mapped(&map, 0..1).is_none());
         assert_eq!(Bytes::mapped(&map, 0..0).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_part_of_a_part_counts_from_its_own_beginning() {
+        let bytes = Bytes::owned((0..10).collect()).slice(2..8).unwrap();
+        assert_eq!(*bytes.slice(1..3).unwrap(), [3, 4]);
+        assert!(bytes.slice(4..7).is_none());
     }
 
     #[test]

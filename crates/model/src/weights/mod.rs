@@ -6,6 +6,7 @@
 
 pub mod linear;
 pub mod map;
+pub(crate) mod split;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -74,6 +75,16 @@ impl Weights {
     /// The tensor called `name`, if the file has one.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
         self.tensors.get(name)
+    }
+
+    /// Takes away the tensor called `name`.
+    pub fn remove(&mut self, name: &str) -> Option<Tensor> {
+        self.tensors.remove(name)
+    }
+
+    /// All names, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
     }
 
     /// Size of all tensors as stored.

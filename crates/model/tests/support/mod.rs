@@ -49,9 +49,10 @@ impl Reference {
         self.words(name).into_iter().map(u32::from_le_bytes).collect()
     }
 
-    /// Sequences stored as one list with offsets.
-    pub(crate) fn sequences(&self) -> Vec<Vec<u32>> {
-        let (tokens, offsets) = (self.ids("tokens"), self.ids("offsets"));
+    /// Sequences stored as one list with offsets, under names that begin with `prefix`.
+    pub(crate) fn sequences(&self, prefix: &str) -> Vec<Vec<u32>> {
+        let ids = |name: &str| self.ids(&format!("{prefix}{name}"));
+        let (tokens, offsets) = (ids("tokens"), ids("offsets"));
         offsets.windows(2).map(|ends| tokens[ends[0] as usize..ends[1] as usize].to_vec()).collect()
     }
 }
