@@ -183,7 +183,7 @@ impl Browser {
             body.len()
         );
         stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
-        let reply = super::Reply::parse(&read_counted(stream));
+        let reply = super::reply::Reply::parse(&read_counted(stream));
         assert_eq!(reply.status, 200, "{method} {path}: {}", reply.text());
         reply.json()["value"].clone()
     }
