@@ -12,7 +12,8 @@ use crate::search::Interval;
 use crate::store::Vault;
 use crate::store::source::SourceId;
 use crate::store::sync::base;
-use crate::store::write::{Extra, kind_of, load_text, role_of};
+use crate::store::write::{Extra, kind_of, role_of};
+use crate::store::{texts, to_hex};
 use crate::text::header::date_for_people;
 
 /// An item in a list.
@@ -37,7 +38,6 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StoredItem {
     pub entry: Entry,
-    pub identity: String,
     pub content_sha256: String,
     /// Length of the stored text in bytes.
     pub text_bytes: usize,
@@ -95,7 +95,7 @@ impl Vault {
     pub fn text(&self, id: i64) -> Result<Option<String>> {
         self.read(|db| {
             let known = db.prepare_cached("SELECT 1 FROM item WHERE id = ?1")?.exists([id])?;
-            if known { Ok(Some(load_text(db, id)?)) } else { Ok(None) }
+            if known { Ok(Some(texts::load(db, id)?)) } else { Ok(None) }
         })
     }
 
@@ -235,12 +235,10 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
 
 fn stored(db: &Connection, id: i64) -> Result<Option<StoredItem>> {
     let Some(entry) = entry_of(db, id)? else { return Ok(None) };
-    let (identity, content_sha256, text_bytes, extra) = db
-        .prepare_cached(
-            "SELECT identity, content_sha256, text_bytes, extra FROM item WHERE id = ?1",
-        )?
+    let (content_sha256, text_bytes, extra) = db
+        .prepare_cached("SELECT content_sha256, text_bytes, extra FROM item WHERE id = ?1")?
         .query_row([id], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, Option<String>>(3)?))
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?, row.get::<_, Option<String>>(2)?))
         })?;
     let extra: Extra = extra.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
     let strings = |sql: &str| -> rusqlite::Result<Vec<String>> {
@@ -261,8 +259,7 @@ fn stored(db: &Connection, id: i64) -> Result<Option<StoredItem>> {
         attachments.query_map([id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     Ok(Some(StoredItem {
         entry,
-        identity,
-        content_sha256,
+        content_sha256: to_hex(&content_sha256),
         text_bytes,
         people,
         tags: strings("SELECT name FROM tag WHERE item = ?1")?,

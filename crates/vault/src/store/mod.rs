@@ -6,6 +6,7 @@ pub(crate) mod prepare;
 pub(crate) mod schema;
 pub mod source;
 pub mod sync;
+pub(crate) mod texts;
 pub(crate) mod threads;
 pub mod vectors;
 pub(crate) mod write;
@@ -176,4 +177,16 @@ pub(crate) fn io(doing: &'static str, path: &Path, cause: std::io::Error) -> Err
 /// A panic in another thread must not make the vault unusable: SQLite rolled its transaction back.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// 32 bytes of their 64 hexadecimal digits.
+pub(crate) fn from_hex(hex: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> =
+        hex.chars().map(|c| c.to_digit(16).map(|d| d as u8)).collect::<Option<_>>()?;
+    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    (bytes.len() == 32).then_some(bytes)
+}
+
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -24,7 +24,7 @@ use super::prepare::{Prepared, prepare};
 use super::schema::READ_WITH;
 use super::source::{Source, SourceId, now_s, sources};
 use super::write::{OpenFile, Put, Writer};
-use super::{Vault, lock, people};
+use super::{Vault, from_hex, lock, people};
 use crate::error::{Error, Result};
 use crate::item::Place;
 use crate::read::{self, Failure, Limits, walk};
@@ -168,8 +168,7 @@ impl Run<'_, '_> {
         let vanished = self.note(&entries)?;
         let jobs = self.jobs()?;
         self.total = (jobs.len() as u64, jobs.iter().map(|job| job.bytes).sum());
-        let mut writer =
-            Writer { vanished: vanished.iter().copied().collect(), ..Writer::default() };
+        let mut writer = Writer::new(vanished.iter().copied().collect());
         self.read_all(&jobs, &mut writer)?;
         self.tell(Phase::Remove);
         for some in vanished.chunks(64) {
@@ -181,6 +180,7 @@ impl Run<'_, '_> {
                     db.prepare_cached("DELETE FROM failure WHERE file = ?1")?.execute([file])?;
                     db.prepare_cached("DELETE FROM file WHERE id = ?1")?.execute([file])?;
                 }
+                writer.flush(db)?;
                 Ok(n_removed)
             })?;
             self.report.items_removed += removed as u64;
@@ -343,7 +343,7 @@ impl Run<'_, '_> {
                         Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
                     }
                 }
-                writer.batch.flush(db)?;
+                writer.flush(db)?;
                 Ok(())
             });
             if stored.is_err() {
@@ -488,13 +488,6 @@ fn hash_file(path: &Path) -> Option<Vec<u8>> {
             n => hash.update(&buffer[..n]),
         }
     }
-}
-
-fn from_hex(hex: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> =
-        hex.chars().map(|c| c.to_digit(16).map(|d| d as u8)).collect::<Option<_>>()?;
-    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
-    (bytes.len() == 32).then_some(bytes)
 }
 
 struct Open {
