@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::lookup::summary::kinds;
+use crate::lookup::summary::{ATTACHED, kinds};
 use crate::store::schema::RENEWED;
 use crate::store::source::{Source, SourceId, sources};
 use crate::store::sync::base;
@@ -112,7 +112,7 @@ impl Vault {
                 sources: of_sources,
                 kinds: kinds(db)?,
                 items: count("SELECT count(*) FROM item")?,
-                attachments: count("SELECT count(*) FROM item WHERE parent IS NOT NULL")?,
+                attachments: count(&format!("SELECT count(*) FROM item i WHERE {ATTACHED}"))?,
                 chunks: count("SELECT count(*) FROM chunk")?,
                 vectors_there: count("SELECT count(*) FROM chunk WHERE weight = 0")?,
                 vectors_here: count(

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use serde::Serialize;
 
 use super::people;
+use super::summary::ATTACHED;
 use crate::error::{Error, Result};
 use crate::item::{Card, Event, Kind, PersonRef, Place, Role, When};
 use crate::read::{self, Limits};
@@ -71,7 +72,7 @@ pub struct Filter {
     pub media_type: Option<String>,
     /// Words that the title has, in any order, folded.
     pub title: Option<String>,
-    /// `Some(true)`: only attachments; `Some(false)`: none.
+    /// `Some(true)`: only attachments; `Some(false)`: none, nor the birthdays of address cards.
     pub attached: Option<bool>,
 }
 
@@ -331,8 +332,10 @@ fn condition(db: &Connection, filter: &Filter) -> Result<Option<(String, Vec<Val
         let word = bind(Value::Text(word.term));
         parts.push(format!("instr(lower(i.title), {word}) > 0"));
     }
-    if let Some(attached) = filter.attached {
-        parts.push(format!("i.parent IS {}NULL", if attached { "NOT " } else { "" }));
+    match filter.attached {
+        Some(true) => parts.push(ATTACHED.to_owned()),
+        Some(false) => parts.push("i.parent IS NULL".to_owned()),
+        None => {}
     }
     Ok(Some((parts.join(" AND "), values)))
 }

@@ -30,6 +30,7 @@ pub(crate) fn prepare(item: Item, stems: &mut Stems) -> Prepared {
         tags: item.tags.iter().map(String::as_str).collect(),
         path: &item.place.path,
         date: item.when.as_ref().map(header::date_terms).unwrap_or_default(),
+        derived: item.event.is_some() && item.media_type == "text/vcard",
     };
     let terms = terms_of(&names, &laid.text, &laid.chunks, language, stems);
     let mut hash = Sha256::new();
@@ -58,6 +59,8 @@ pub(crate) struct Names<'a> {
     pub(crate) path: &'a str,
     /// From [`header::date_terms`].
     pub(crate) date: String,
+    /// Made out of another item (a card's birthday): its few words must not outrank what somebody wrote.
+    pub(crate) derived: bool,
 }
 
 impl<'a> Names<'a> {
@@ -81,9 +84,10 @@ fn terms_of(
     stems: &mut Stems,
 ) -> Vec<Counted> {
     let mut head = Count::default();
+    let head_field = if names.derived { Counts::CONTEXT } else { Counts::HEAD };
     for text in names.texts() {
         words::each_token(text, |term, _, _| {
-            head.stem(stems.stem(term, language), Counts::HEAD);
+            head.stem(stems.stem(term, language), head_field);
             head.exact(term, Counts::HEAD);
         });
     }
@@ -99,7 +103,7 @@ fn terms_of(
             count.stem(stems.stem(term, language), Counts::HEAD);
         });
         let text = text.get(chunk.start..chunk.end).unwrap_or_default();
-        let body = chunk.weight == Weight::Body;
+        let body = chunk.weight == Weight::Body && !names.derived;
         let field = if body { Counts::BODY } else { Counts::CONTEXT };
         each_word(text, |term, is_name| {
             count.stem(stems.stem(term, language), field);

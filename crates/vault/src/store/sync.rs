@@ -53,8 +53,10 @@ pub struct Progress {
     pub total: u64,
     /// Items stored so far.
     pub items: u64,
-    /// Bytes of files read so far.
+    /// Bytes of files (text) or of text (vectors) done so far, also those of a mailbox that is half read.
     pub bytes: u64,
+    /// Bytes of files in all; 0 when nobody knows.
+    pub total_bytes: u64,
     /// Items (text) or chunks (vectors) per second since the start.
     pub items_per_s: f64,
     pub eta_s: Option<f64>,
@@ -373,6 +375,7 @@ impl Run<'_, '_> {
             total,
             items,
             bytes: report.bytes,
+            total_bytes,
             items_per_s: items as f64 / seconds,
             eta_s: eta_s.map(|eta| eta.max(0.0)),
         };
@@ -493,6 +496,8 @@ fn hash_file(path: &Path) -> Option<Vec<u8>> {
 struct Open {
     file: OpenFile,
     failures: Vec<(String, String)>,
+    /// Bytes of its items so far, at most those of the file.
+    bytes: u64,
 }
 
 #[derive(Default)]
@@ -546,7 +551,7 @@ fn take(
         if let Entry::Vacant(slot) = open.entry(number) {
             let file = jobs[number].id;
             db.prepare_cached("DELETE FROM failure WHERE file = ?1")?.execute([file])?;
-            slot.insert(Open { file: OpenFile::new(file, source), failures: Vec::new() });
+            slot.insert(Open { file: OpenFile::new(file, source), failures: Vec::new(), bytes: 0 });
         }
         Ok(())
     };
@@ -558,6 +563,11 @@ fn take(
                 tally.puts[put as usize] += 1;
                 tally.items = 1;
                 tally.text_bytes = prepared.laid.text.len();
+                if prepared.item.parent.is_none() {
+                    let before = open.bytes;
+                    open.bytes = (before + prepared.item.bytes).min(jobs[number].bytes);
+                    tally.bytes = open.bytes - before;
+                }
             }
         }
         Said::Failed(number, failure) => {
@@ -581,9 +591,9 @@ fn take(
             if let Some(open) = open.remove(&number) {
                 tally.removed = writer.close_file(db, &open.file)? as u64;
                 close(db, &open, sha256, has_text)?;
+                tally.bytes = jobs[number].bytes - open.bytes;
             }
             tally.files = 1;
-            tally.bytes = jobs[number].bytes;
         }
         Said::Same(number) => {
             db.prepare_cached(

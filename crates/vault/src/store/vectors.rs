@@ -73,6 +73,7 @@ impl Vault {
                     total,
                     items: report.chunks,
                     bytes: report.bytes,
+                    total_bytes: 0,
                     items_per_s: rate,
                     eta_s: (rate > 0.0).then(|| (total - report.chunks.min(total)) as f64 / rate),
                 });
