@@ -126,7 +126,8 @@ pub struct Thread {
     pub in_reply_to: Vec<String>,
     /// Oldest first, as the header has it.
     pub references: Vec<String>,
-    /// True when the message says it came from a list or a machine (List-Id, Precedence: bulk, Auto-Submitted).
+    /// True when the message says it came from a list or a machine (List-Id, Precedence: bulk, Auto-Submitted), or a
+    /// filter or its folder says that it is spam.
     pub bulk: bool,
 }
 

@@ -6,7 +6,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::lookup::summary::kinds;
+use crate::lookup::summary::{ATTACHED, kinds};
+use crate::store::schema::RENEWED;
 use crate::store::source::{Source, SourceId, sources};
 use crate::store::sync::base;
 use crate::store::{DATABASE, Vault};
@@ -54,6 +55,8 @@ pub struct Status {
     pub text_bytes: u64,
     pub database_bytes: u64,
     pub n_failures: u64,
+    /// Something the owner should know before anything else.
+    pub notice: Option<String>,
     /// The first hundred; `why` knows each.
     pub failures: Vec<Unread>,
 }
@@ -109,7 +112,7 @@ impl Vault {
                 sources: of_sources,
                 kinds: kinds(db)?,
                 items: count("SELECT count(*) FROM item")?,
-                attachments: count("SELECT count(*) FROM item WHERE parent IS NOT NULL")?,
+                attachments: count(&format!("SELECT count(*) FROM item i WHERE {ATTACHED}"))?,
                 chunks: count("SELECT count(*) FROM chunk")?,
                 vectors_there: count("SELECT count(*) FROM chunk WHERE weight = 0")?,
                 vectors_here: count(
@@ -118,6 +121,7 @@ impl Vault {
                 text_bytes: count("SELECT coalesce(sum(text_bytes), 0) FROM item")?,
                 database_bytes: database_bytes(self.dir()),
                 n_failures: count("SELECT count(*) FROM failure")?,
+                notice: notice(db)?,
                 failures: failures(db, 100)?,
             })
         })
@@ -139,6 +143,17 @@ impl Vault {
             why_path(db, asked)
         })
     }
+}
+
+fn notice(db: &Connection) -> Result<Option<String>> {
+    let unfilled = "SELECT 1 FROM meta WHERE key = ?1
+                    AND EXISTS(SELECT 1 FROM source WHERE synced_at IS NULL)";
+    let renewed = db.prepare_cached(unfilled)?.exists([RENEWED])?;
+    Ok(renewed.then(|| {
+        "this vault was made by an older Polymath, whose index this one cannot use; your sources and settings are \
+         kept: run `vault sync`, which reads every file again"
+            .to_owned()
+    }))
 }
 
 fn source_status(db: &Connection, source: Source) -> Result<SourceStatus> {
@@ -192,8 +207,9 @@ fn why_item(db: &Connection, id: i64) -> Result<Option<Why>> {
     let found = db
         .prepare_cached(
             "SELECT f.path, i.part, i.extra, f.state,
-               (SELECT count(*) FROM chunk c WHERE c.item = i.id AND c.embedded > 0),
-               (SELECT count(*) FROM chunk c WHERE c.item = i.id),
+               (SELECT count(*) FROM chunk c WHERE c.embedded > 0
+                  AND c.id BETWEEN i.first_chunk AND i.first_chunk + i.n_chunks - 1),
+               i.n_chunks,
                i.text_bytes > length(CAST(i.title AS BLOB))
              FROM item i JOIN file f ON f.id = i.file WHERE i.id = ?1",
         )?

@@ -65,6 +65,21 @@ fn cards_of_all_versions_are_read_with_their_labels_and_birthdays() {
 }
 
 #[test]
+fn a_leap_day_with_dashes_is_a_birthday_in_every_version() {
+    for version in ["3.0", "4.0"] {
+        let card = format!(
+            "BEGIN:VCARD\r\nVERSION:{version}\r\nFN:Bo\r\nitem1.BDAY;VALUE=date:1988-02-29\r\nEND:VCARD\r\n"
+        );
+        let (items, failures) = read_all("b.vcf", card.as_bytes());
+        assert_eq!((items.len(), failures.len()), (2, 0), "{version}");
+        assert!(
+            items[0].card.as_ref().is_some_and(|c| c.fields.iter().any(|(_, v)| v == "1988-02-29"))
+        );
+        assert_eq!(items[1].when.as_ref().map(|when| when.start), Some(573_091_200), "{version}");
+    }
+}
+
+#[test]
 fn markdown_notes_have_front_matter_headings_and_links() {
     let note = "---\ntitle: \"Trip to Rome\"\ndate: 2026-05-03\ntags: [travel, italy]\naliases:\n  - Roma\n---\n\
                 Start #plan.\n\n# Days\n\n## First\n\nSee [[Anna Lee|Anna]] and [map](maps/rome.md).\n\n- [x] pack\n- go\n\n\

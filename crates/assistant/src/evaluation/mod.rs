@@ -156,8 +156,7 @@ fn proves(assistant: &Assistant, proof: &Proof, id: i64) -> Result<bool, Error> 
         && same_file
         && item.entry.kind == Kind::Event
     {
-        return Ok(item.identity.contains(uid.as_str())
-            || item.event.is_some_and(|event| event.uid == *uid));
+        return Ok(item.event.is_some_and(|event| event.uid.contains(uid.as_str())));
     }
     let is_mail = item.entry.kind == Kind::Mail && proof.message_id.is_some();
     if !same_file && !is_mail {

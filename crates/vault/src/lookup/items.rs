@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use serde::Serialize;
 
 use super::people;
+use super::summary::ATTACHED;
 use crate::error::{Error, Result};
 use crate::item::{Card, Event, Kind, PersonRef, Place, Role, When};
 use crate::read::{self, Limits};
@@ -12,7 +13,8 @@ use crate::search::Interval;
 use crate::store::Vault;
 use crate::store::source::SourceId;
 use crate::store::sync::base;
-use crate::store::write::{Extra, kind_of, load_text, role_of};
+use crate::store::write::{Extra, kind_of, role_of};
+use crate::store::{texts, to_hex};
 use crate::text::header::date_for_people;
 
 /// An item in a list.
@@ -37,7 +39,6 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StoredItem {
     pub entry: Entry,
-    pub identity: String,
     pub content_sha256: String,
     /// Length of the stored text in bytes.
     pub text_bytes: usize,
@@ -71,7 +72,7 @@ pub struct Filter {
     pub media_type: Option<String>,
     /// Words that the title has, in any order, folded.
     pub title: Option<String>,
-    /// `Some(true)`: only attachments; `Some(false)`: none.
+    /// `Some(true)`: only attachments; `Some(false)`: none, nor the birthdays of address cards.
     pub attached: Option<bool>,
 }
 
@@ -95,7 +96,7 @@ impl Vault {
     pub fn text(&self, id: i64) -> Result<Option<String>> {
         self.read(|db| {
             let known = db.prepare_cached("SELECT 1 FROM item WHERE id = ?1")?.exists([id])?;
-            if known { Ok(Some(load_text(db, id)?)) } else { Ok(None) }
+            if known { Ok(Some(texts::load(db, id)?)) } else { Ok(None) }
         })
     }
 
@@ -235,12 +236,10 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
 
 fn stored(db: &Connection, id: i64) -> Result<Option<StoredItem>> {
     let Some(entry) = entry_of(db, id)? else { return Ok(None) };
-    let (identity, content_sha256, text_bytes, extra) = db
-        .prepare_cached(
-            "SELECT identity, content_sha256, text_bytes, extra FROM item WHERE id = ?1",
-        )?
+    let (content_sha256, text_bytes, extra) = db
+        .prepare_cached("SELECT content_sha256, text_bytes, extra FROM item WHERE id = ?1")?
         .query_row([id], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, Option<String>>(3)?))
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?, row.get::<_, Option<String>>(2)?))
         })?;
     let extra: Extra = extra.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
     let strings = |sql: &str| -> rusqlite::Result<Vec<String>> {
@@ -261,8 +260,7 @@ fn stored(db: &Connection, id: i64) -> Result<Option<StoredItem>> {
         attachments.query_map([id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     Ok(Some(StoredItem {
         entry,
-        identity,
-        content_sha256,
+        content_sha256: to_hex(&content_sha256),
         text_bytes,
         people,
         tags: strings("SELECT name FROM tag WHERE item = ?1")?,
@@ -334,8 +332,10 @@ fn condition(db: &Connection, filter: &Filter) -> Result<Option<(String, Vec<Val
         let word = bind(Value::Text(word.term));
         parts.push(format!("instr(lower(i.title), {word}) > 0"));
     }
-    if let Some(attached) = filter.attached {
-        parts.push(format!("i.parent IS {}NULL", if attached { "NOT " } else { "" }));
+    match filter.attached {
+        Some(true) => parts.push(ATTACHED.to_owned()),
+        Some(false) => parts.push("i.parent IS NULL".to_owned()),
+        None => {}
     }
     Ok(Some((parts.join(" AND "), values)))
 }

@@ -42,8 +42,10 @@ impl Vault {
                 owner,
                 attachments: counts(
                     db,
-                    "SELECT media_type, count(*) AS n FROM item WHERE parent IS NOT NULL
-                     GROUP BY media_type ORDER BY n DESC, media_type LIMIT 8",
+                    &format!(
+                        "SELECT media_type, count(*) AS n FROM item i WHERE {ATTACHED}
+                         GROUP BY media_type ORDER BY n DESC, media_type LIMIT 8"
+                    ),
                 )?,
                 kinds: kinds(db)?,
                 years: counts(
@@ -55,6 +57,11 @@ impl Vault {
         })
     }
 }
+
+/// An attachment hangs on another item; so do a card's birthdays, which are neither attachments nor counted among the
+/// events that somebody wrote down.
+pub(crate) const ATTACHED: &str = "i.parent IS NOT NULL
+  AND NOT EXISTS(SELECT 1 FROM item card WHERE card.id = i.parent AND card.kind = 2)";
 
 fn counts<T: rusqlite::types::FromSql>(db: &Connection, sql: &str) -> Result<Vec<(T, u64)>> {
     let mut counts = db.prepare_cached(sql)?;

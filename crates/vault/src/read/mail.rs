@@ -7,6 +7,7 @@
 use super::mime::{self, Body, Envelope, Part};
 use super::{Limits, Parent, Raw, Sink, html, mbox, quote, read_as, sniff, text};
 use crate::item::{Item, Kind, PersonRef, Role, Section, Thread, Weight, When};
+use crate::text::words;
 
 /// Reads a message and its attachments.
 pub(crate) fn read(raw: &Raw<'_>, limits: &Limits, sink: &mut Sink<'_>) {
@@ -98,13 +99,13 @@ fn mail_item(
     add_people(&mut item, Role::To, envelope.to);
     add_people(&mut item, Role::Cc, envelope.cc);
     add_people(&mut item, Role::Bcc, envelope.bcc);
+    item.tags = folder_tag(&raw.place.path).into_iter().chain(envelope.keywords).collect();
     item.thread = Some(Thread {
         message_id: envelope.message_id,
         in_reply_to: envelope.in_reply_to,
         references: envelope.references,
-        bulk: envelope.bulk,
+        bulk: envelope.bulk || item.tags.iter().any(|tag| is_junk(tag)),
     });
-    item.tags = folder_tag(&raw.place.path).into_iter().chain(envelope.keywords).collect();
     item.remarks.append(&mut remarks);
     item.remarks.dedup();
     item
@@ -179,6 +180,25 @@ fn folder_tag(path: &str) -> Option<String> {
     // Apple Mail and Thunderbird keep a folder as a directory that ends so.
     let folder = folder.trim_end_matches(".mbox").trim_end_matches(".sbd");
     (!folder.is_empty()).then(|| folder.to_owned())
+}
+
+/// Whether a folder or label is where mail programs put what nobody asked for.
+fn is_junk(tag: &str) -> bool {
+    const WORDS: [&str; 9] = [
+        "spam",
+        "junk",
+        "trash",
+        "unerwunscht",
+        "spamverdacht",
+        "papierkorb",
+        "indesirable",
+        "indesirables",
+        "corbeille",
+    ];
+    // `[Gmail]/Spam`, `INBOX.Junk`, `Junk E-mail`, `$Junk`, but not `NonJunk`, nor a folder about spam filters.
+    let words = words::tokens(tag);
+    let named = |token: &words::Token| WORDS.contains(&token.term.as_str());
+    words.last().is_some_and(named) || (words.len() <= 3 && words.first().is_some_and(named))
 }
 
 /// RFC 3676: a line that ends in a space goes on in the next line of the same quote depth.

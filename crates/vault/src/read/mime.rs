@@ -230,6 +230,10 @@ fn envelope(message: &Message<'_>, remarks: &mut Vec<String>) -> Envelope {
     for header in message.headers() {
         read_header(&mut envelope, &mut received, header, remarks);
     }
+    if envelope.date.is_some_and(|date| !believable(date, received)) {
+        remarks.push("its Date cannot be true".to_owned());
+        envelope.date = None;
+    }
     if envelope.from.is_empty() {
         envelope.from = std::mem::take(&mut envelope.sender);
     }
@@ -303,12 +307,26 @@ fn other_header(envelope: &mut Envelope, name: &str, value: &str) {
         envelope.bulk |= ["bulk", "list", "junk"].contains(&value.as_str());
     } else if is("Auto-Submitted") {
         envelope.bulk |= !value.trim().eq_ignore_ascii_case("no");
+    } else if is("X-Spam-Flag") || is("X-Spam-Status") {
+        envelope.bulk |= value.trim().to_ascii_lowercase().starts_with("yes");
     } else if is("X-Mailing-List") || is("Mailing-List") || is("Feedback-ID") || is("X-Autoreply") {
         envelope.bulk = true;
     } else if is("X-Keywords") || is("X-Gmail-Labels") {
         let value = rescue(value, &mut Vec::new());
         envelope.keywords.extend(value.split(',').map(text::one_line).filter(|k| !k.is_empty()));
     }
+}
+
+/// No mail was sent before 1980, and none is received before it is sent: a clock may be wrong by some days, and one
+/// that is off by more says nothing. Without a time of receipt, what lies beyond this century is not believed.
+fn believable(date: Stamp, received: Option<Stamp>) -> bool {
+    const YEAR_1980: i64 = 315_532_800;
+    const YEAR_2100: i64 = 4_102_444_800;
+    const WEEK_S: i64 = 7 * 86_400;
+    let latest = received
+        .filter(|received| (YEAR_1980..YEAR_2100).contains(&received.utc_s))
+        .map_or(YEAR_2100, |received| received.utc_s + WEEK_S);
+    (YEAR_1980..latest).contains(&date.utc_s)
 }
 
 /// Parsed from a string of its own: on zones like `UT` the library's header parser runs on past the blank line
@@ -596,6 +614,36 @@ mod tests {
         let (got, remarks) = subject(b"Subject: =?default_charset?Q?Caf=E9?= =?x?B?w6k=?=\n\nx");
         assert_eq!(got, "Caféé");
         assert!(remarks[0].contains("default_charset"), "{remarks:?}");
+    }
+
+    #[test]
+    fn a_date_that_cannot_be_true_gives_way_to_the_time_of_receipt() {
+        let received = "Received: from a by b; Tue, 3 Sep 2002 10:00:00 +0000\n";
+        let read = |date: &str, received: &str| {
+            let raw = format!("{received}Date: {date}\nSubject: s\n\nx");
+            with_parsed(raw.as_bytes(), |p| (p.envelope.date.map(|d| d.utc_s), p.remarks.len()))
+                .unwrap()
+        };
+        let receipt = Some(1_031_047_200);
+        assert_eq!(read("Thu, 1 Jan 1970 00:00:00 +0000", received), (receipt, 2));
+        assert_eq!(read("Sat, 3 Sep 2022 10:00:00 +0000", received), (receipt, 2));
+        assert_eq!(read("Sat, 3 Sep 2162 10:00:00 +0000", ""), (None, 1));
+        // Sent long before it was received, or by a clock that is a day fast.
+        assert_eq!(read("Mon, 3 Sep 2001 10:00:00 +0000", received), (Some(999_511_200), 0));
+        assert_eq!(read("Wed, 4 Sep 2002 10:00:00 +0000", received), (Some(1_031_133_600), 0));
+    }
+
+    #[test]
+    fn encoded_words_in_utf8_are_no_guess_and_no_remark() {
+        for subject_line in [
+            "=?utf-8?Q?Gr=C3=BC=C3=9Fe?=",
+            "\"=?UTF-8?B?R3LDvMOfZQ==?=\"",
+            "=?utf-8*de?Q?Gr=C3=BC=C3=9Fe?=",
+        ] {
+            let (got, remarks) = subject(format!("Subject: {subject_line}\n\nx").as_bytes());
+            assert_eq!(got.trim_matches(['"', ' ']), "Grüße");
+            assert!(remarks.is_empty(), "{remarks:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The only file that knows `calcard`'s contact side: the text of one vCard (2.1, 3.0, 4.0) to plain fields.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calcard::common::PartialDateTime;
@@ -22,7 +23,8 @@ pub(crate) struct Field {
 
 /// The fields of one card, or `None` when the text holds no card.
 pub(crate) fn parse(text: &str) -> Option<Vec<Field>> {
-    let parsed = catch_unwind(AssertUnwindSafe(|| VCard::parse(text).ok()));
+    let text = basic_dates(text);
+    let parsed = catch_unwind(AssertUnwindSafe(|| VCard::parse(text.as_ref()).ok()));
     let card = parsed.ok().flatten()?;
     let labels: Vec<(&str, String)> = card
         .entries
@@ -37,6 +39,30 @@ pub(crate) fn parse(text: &str) -> Option<Vec<Field>> {
         field
     });
     Some(fields.filter(|f| f.binary || f.values.iter().any(|v| !v.trim().is_empty())).collect())
+}
+
+/// Version 4 knows dates as `19880229` only, and the library takes `1988-02-29`, which many programs write, for a time
+/// zone; so days of that form lose their dashes.
+fn basic_dates(text: &str) -> Cow<'_, str> {
+    const NAMES: [&str; 3] = ["BDAY", "ANNIVERSARY", "DEATHDATE"];
+    let is_day = |value: &str| {
+        let day = value.trim().as_bytes();
+        day.len() == 10
+            && (day.iter().enumerate()).all(|(at, byte)| {
+                if at == 4 || at == 7 { *byte == b'-' } else { byte.is_ascii_digit() }
+            })
+    };
+    let dated = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        let bare = name.split(';').next()?.rsplit('.').next()?;
+        let known = NAMES.iter().any(|known| known.eq_ignore_ascii_case(bare));
+        (known && is_day(value)).then(|| format!("{name}:{}", value.replace('-', "")))
+    };
+    if !text.lines().any(|line| dated(line).is_some()) {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.split('\n').map(|line| dated(line).unwrap_or_else(|| line.to_owned()));
+    Cow::Owned(lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// Apple writes its built-in labels as `_$!<HomePage>!$_`.

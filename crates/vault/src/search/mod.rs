@@ -28,7 +28,8 @@ use crate::index::read::{Bits, FieldWeights, State};
 use crate::item::Kind;
 use crate::store::Vault;
 use crate::store::source::SourceId;
-use crate::store::write::{kind_of, load_passage, load_text};
+use crate::store::texts;
+use crate::store::write::kind_of;
 use crate::text::header::date_for_people;
 use crate::text::words::{self, Stems};
 
@@ -277,7 +278,7 @@ fn newest_of(db: &Connection, chunks: &[u32], n: usize) -> Result<Vec<u32>> {
 /// Walks from the newest item back until enough first chunks pass.
 fn newest_passing(db: &Connection, n: usize, passes: &dyn Fn(u32) -> bool) -> Result<Vec<u32>> {
     let mut newest = db.prepare_cached(
-        "SELECT (SELECT min(id) FROM chunk WHERE item = i.id) FROM item i
+        "SELECT i.first_chunk FROM item i WHERE i.n_chunks > 0
          ORDER BY i.start DESC NULLS LAST, i.id DESC",
     )?;
     let mut rows = newest.query([])?;
@@ -285,8 +286,7 @@ fn newest_passing(db: &Connection, n: usize, passes: &dyn Fn(u32) -> bool) -> Re
     while let Some(row) = rows.next()?
         && found.len() < n
     {
-        let chunk: Option<u32> = row.get(0)?;
-        found.extend(chunk.filter(|chunk| passes(*chunk)));
+        found.extend(Some(row.get(0)?).filter(|chunk| passes(*chunk)));
     }
     Ok(found)
 }
@@ -355,7 +355,7 @@ fn hits(
 ) -> Result<Vec<Hit>> {
     let mut found: Vec<Hit> = Vec::new();
     let mut by_item: HashMap<i64, usize> = HashMap::new();
-    let mut by_content: HashMap<(String, String), usize> = HashMap::new();
+    let mut by_content: HashMap<Content, usize> = HashMap::new();
     for candidate in ranked {
         let Some((item, first, last)) = place(db, candidate.chunk)? else { continue };
         if let Some(&at) = by_item.get(&item) {
@@ -373,7 +373,7 @@ fn hits(
             continue;
         }
         if !parsed.phrases.is_empty() {
-            let text = load_text(db, hit.id)?;
+            let text = texts::load(db, hit.id)?;
             if !parsed.phrases.iter().all(|phrase| snippet::says(&text, phrase)) {
                 continue;
             }
@@ -381,7 +381,7 @@ fn hits(
         let at = found.len();
         by_item.insert(hit.id, at);
         by_content.insert(content, at);
-        let passage = load_passage(db, hit.id, hit.first, hit.last)?;
+        let passage = texts::load_part(db, hit.id, hit.first..hit.last)?;
         (hit.snippet, hit.matches) = snippet::of(&passage, parsed, stems);
         found.push(hit);
     }
@@ -397,8 +397,11 @@ fn place(db: &Connection, chunk: u32) -> Result<Option<(i64, usize, usize)>> {
     Ok(place)
 }
 
-/// The hit of a candidate without its snippet, and what makes two items copies of each other.
-fn load(db: &Connection, candidate: &Candidate) -> Result<Option<(Hit, (String, String))>> {
+/// What two copies of one thing share: the hash of their identity and that of their bytes.
+type Content = (i64, Vec<u8>);
+
+/// The hit of a candidate without its snippet, and its content.
+fn load(db: &Connection, candidate: &Candidate) -> Result<Option<(Hit, Content)>> {
     let hit = db
         .prepare_cached(
             "SELECT i.id, c.id, i.source, f.path, i.part, i.title, i.kind, i.start, i.zone, i.offset_s,

@@ -60,6 +60,7 @@ fn forget(db: &Connection, source: SourceId) -> Result<(u64, u64)> {
         db.prepare_cached("DELETE FROM failure WHERE file = ?1")?.execute([file])?;
         db.prepare_cached("DELETE FROM file WHERE id = ?1")?.execute([file])?;
     }
+    writer.flush(db)?;
     db.execute("DELETE FROM source WHERE id = ?1", [source.0])?;
     forget_people(db, source)?;
     // Message ids that only forgotten mail mentioned.

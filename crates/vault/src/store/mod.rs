@@ -6,6 +6,7 @@ pub(crate) mod prepare;
 pub(crate) mod schema;
 pub mod source;
 pub mod sync;
+pub(crate) mod texts;
 pub(crate) mod threads;
 pub mod vectors;
 pub(crate) mod write;
@@ -176,4 +177,111 @@ pub(crate) fn io(doing: &'static str, path: &Path, cause: std::io::Error) -> Err
 /// A panic in another thread must not make the vault unusable: SQLite rolled its transaction back.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// 32 bytes of their 64 hexadecimal digits.
+pub(crate) fn from_hex(hex: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> =
+        hex.chars().map(|c| c.to_digit(16).map(|d| d as u8)).collect::<Option<_>>()?;
+    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    (bytes.len() == 32).then_some(bytes)
+}
+
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::search::Query;
+
+    struct Full {
+        dir: tempfile::TempDir,
+        vault: Vault,
+    }
+
+    impl Full {
+        /// A vault with one note about Lisbon, and a folder that has a second, long one since.
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let files = dir.path().join("files");
+            fs::create_dir(&files).unwrap();
+            fs::write(files.join("a.md"), "# Lisbon\n\nthe ferry leaves at nine").unwrap();
+            let vault = Vault::open(&dir.path().join("vault")).unwrap();
+            vault.add(&files).unwrap();
+            let full = Self { dir, vault };
+            full.sync().unwrap();
+            let long: String = (0..40_000).map(|n| format!("harbour{n} ")).collect();
+            fs::write(full.dir.path().join("files/b.md"), long).unwrap();
+            full
+        }
+
+        fn sync(&self) -> Result<sync::SyncReport> {
+            self.vault.sync(None, &AtomicBool::new(false), &mut |_| {})
+        }
+
+        fn n_hits(&self, text: &str) -> usize {
+            let query = Query { text: text.to_owned(), ..Query::default() };
+            self.vault.search(&query, None).unwrap().hits.len()
+        }
+
+        fn set(&self, pragma: &str) {
+            self.vault.writer().execute_batch(pragma).unwrap();
+        }
+
+        /// What was stored is still found, and once the obstacle is gone the next sync completes.
+        fn nothing_is_lost(&self, lift: &str) {
+            assert_eq!((self.n_hits("ferry"), self.n_hits("harbour39999")), (1, 0));
+            self.set(lift);
+            assert_eq!(self.sync().unwrap().items_new, 1);
+            assert_eq!((self.n_hits("ferry"), self.n_hits("harbour39999")), (1, 1));
+            assert_eq!(self.vault.status().unwrap().sources[0].pending, 0);
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_named_and_loses_nothing() {
+        let full = Full::new();
+        // The database may not grow: what SQLite says then is what it says when the disk is full.
+        full.set("PRAGMA max_page_count = 1");
+        let error = full.sync().unwrap_err();
+        assert!(matches!(error, Error::DiskFull { .. }), "{error}");
+        let message = error.to_string();
+        assert!(message.contains("vault.db") && message.contains("free some space"), "{message}");
+        full.nothing_is_lost("PRAGMA max_page_count = 1000000");
+    }
+
+    #[test]
+    fn a_vault_that_may_not_be_written_is_named_and_loses_nothing() {
+        let full = Full::new();
+        full.set("PRAGMA query_only = ON");
+        let error = full.sync().unwrap_err();
+        assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
+        assert!(error.to_string().contains("--vault"), "{error}");
+        full.nothing_is_lost("PRAGMA query_only = OFF");
+    }
+
+    #[test]
+    fn a_vault_of_an_older_layout_keeps_its_sources_and_says_that_it_must_be_read_again() {
+        let full = Full::new();
+        full.sync().unwrap();
+        full.vault.set_owner(&["Anna".into()], &["anna@example.org".into()]).unwrap();
+        // What the first layout had and this one still understands, under its number.
+        full.set("PRAGMA user_version = 1");
+        let dir = full.vault.dir().to_path_buf();
+        let Full { dir: kept, vault } = full;
+        drop(vault);
+        let again = Full { dir: kept, vault: Vault::open(&dir).unwrap() };
+        let status = again.vault.status().unwrap();
+        assert_eq!((status.items, status.sources.len()), (0, 1));
+        assert!(status.notice.is_some_and(|notice| notice.contains("vault sync")));
+        again.sync().unwrap();
+        let status = again.vault.status().unwrap();
+        assert_eq!((status.items, status.notice), (2, None));
+        assert_eq!(again.n_hits("ferry"), 1);
+        assert_eq!(again.vault.owner().unwrap().names, ["Anna"]);
+    }
 }

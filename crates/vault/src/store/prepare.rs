@@ -2,7 +2,6 @@
 //! Runs on the reading threads, so that the one writer only inserts.
 
 use std::collections::HashMap;
-use std::io::Read;
 
 use sha2::{Digest, Sha256};
 
@@ -13,16 +12,9 @@ use crate::text::chunks::{self, Chunk, Laid};
 use crate::text::header;
 use crate::text::words::{self, Language, Stems};
 
-/// Stored text is deflated in blocks of this many bytes, so that showing one passage of a long document does not
-/// unpack all of it.
-pub(crate) const BLOCK_BYTES: usize = 32 * 1024;
-const DEFLATE_LEVEL: u32 = 6;
-
 pub(crate) struct Prepared {
     pub(crate) item: Item,
     pub(crate) laid: Laid,
-    /// (first byte, deflated bytes)
-    pub(crate) blocks: Vec<(usize, Vec<u8>)>,
     pub(crate) terms: Vec<Counted>,
     /// Changes when anything that is indexed changes; equal means the chunks may stay.
     pub(crate) fingerprint: [u8; 16],
@@ -38,6 +30,7 @@ pub(crate) fn prepare(item: Item, stems: &mut Stems) -> Prepared {
         tags: item.tags.iter().map(String::as_str).collect(),
         path: &item.place.path,
         date: item.when.as_ref().map(header::date_terms).unwrap_or_default(),
+        derived: item.event.is_some() && item.media_type == "text/vcard",
     };
     let terms = terms_of(&names, &laid.text, &laid.chunks, language, stems);
     let mut hash = Sha256::new();
@@ -53,8 +46,7 @@ pub(crate) fn prepare(item: Item, stems: &mut Stems) -> Prepared {
     hash.update(names.date.as_bytes());
     let mut fingerprint = [0; 16];
     fingerprint.copy_from_slice(&hash.finalize()[..16]);
-    let blocks = deflate(&laid.text);
-    Prepared { item, laid, blocks, terms, fingerprint }
+    Prepared { item, laid, terms, fingerprint }
 }
 
 /// What names an item, wherever it comes from: a reader, or the database when an item is indexed again.
@@ -67,6 +59,8 @@ pub(crate) struct Names<'a> {
     pub(crate) path: &'a str,
     /// From [`header::date_terms`].
     pub(crate) date: String,
+    /// Made out of another item (a card's birthday): its few words must not outrank what somebody wrote.
+    pub(crate) derived: bool,
 }
 
 impl<'a> Names<'a> {
@@ -90,9 +84,10 @@ fn terms_of(
     stems: &mut Stems,
 ) -> Vec<Counted> {
     let mut head = Count::default();
+    let head_field = if names.derived { Counts::CONTEXT } else { Counts::HEAD };
     for text in names.texts() {
         words::each_token(text, |term, _, _| {
-            head.stem(stems.stem(term, language), Counts::HEAD);
+            head.stem(stems.stem(term, language), head_field);
             head.exact(term, Counts::HEAD);
         });
     }
@@ -108,7 +103,7 @@ fn terms_of(
             count.stem(stems.stem(term, language), Counts::HEAD);
         });
         let text = text.get(chunk.start..chunk.end).unwrap_or_default();
-        let body = chunk.weight == Weight::Body;
+        let body = chunk.weight == Weight::Body && !names.derived;
         let field = if body { Counts::BODY } else { Counts::CONTEXT };
         each_word(text, |term, is_name| {
             count.stem(stems.stem(term, language), field);
@@ -176,46 +171,10 @@ fn each_word(text: &str, mut take: impl FnMut(&str, bool)) {
     });
 }
 
-fn deflate(text: &str) -> Vec<(usize, Vec<u8>)> {
-    let mut blocks = Vec::new();
-    let mut first = 0;
-    while first < text.len() {
-        let end = chunks::floor_boundary(text, first + BLOCK_BYTES);
-        let level = flate2::Compression::new(DEFLATE_LEVEL);
-        let mut packed = Vec::new();
-        // Reading from memory cannot fail, so neither can packing.
-        if flate2::read::DeflateEncoder::new(&text.as_bytes()[first..end], level)
-            .read_to_end(&mut packed)
-            .is_ok()
-        {
-            blocks.push((first, packed));
-        }
-        first = end;
-    }
-    blocks
-}
-
-/// The text of one block; `None` when it is not what we wrote (a damaged database).
-pub(crate) fn inflate(block: &[u8]) -> Option<String> {
-    let mut text = String::new();
-    let limit = 2 * BLOCK_BYTES as u64;
-    flate2::read::DeflateDecoder::new(block).take(limit).read_to_string(&mut text).ok()?;
-    Some(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{mail, note};
-
-    #[test]
-    fn text_survives_its_blocks() {
-        let text = "Ein längerer Text über Österreich. ".repeat(5_000);
-        let prepared = prepare(note("a.md", "A", &text), &mut Stems::default());
-        assert!(prepared.blocks.len() > 3);
-        let whole: String = prepared.blocks.iter().map(|(_, b)| inflate(b).unwrap()).collect();
-        assert_eq!(whole, prepared.laid.text);
-    }
 
     #[test]
     fn people_and_ids_stand_unstemmed_beside_the_stems() {

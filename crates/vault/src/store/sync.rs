@@ -24,7 +24,7 @@ use super::prepare::{Prepared, prepare};
 use super::schema::READ_WITH;
 use super::source::{Source, SourceId, now_s, sources};
 use super::write::{OpenFile, Put, Writer};
-use super::{Vault, lock, people};
+use super::{Vault, from_hex, lock, people};
 use crate::error::{Error, Result};
 use crate::item::Place;
 use crate::read::{self, Failure, Limits, walk};
@@ -53,8 +53,10 @@ pub struct Progress {
     pub total: u64,
     /// Items stored so far.
     pub items: u64,
-    /// Bytes of files read so far.
+    /// Bytes of files (text) or of text (vectors) done so far, also those of a mailbox that is half read.
     pub bytes: u64,
+    /// Bytes of files in all; 0 when nobody knows.
+    pub total_bytes: u64,
     /// Items (text) or chunks (vectors) per second since the start.
     pub items_per_s: f64,
     pub eta_s: Option<f64>,
@@ -168,8 +170,7 @@ impl Run<'_, '_> {
         let vanished = self.note(&entries)?;
         let jobs = self.jobs()?;
         self.total = (jobs.len() as u64, jobs.iter().map(|job| job.bytes).sum());
-        let mut writer =
-            Writer { vanished: vanished.iter().copied().collect(), ..Writer::default() };
+        let mut writer = Writer::new(vanished.iter().copied().collect());
         self.read_all(&jobs, &mut writer)?;
         self.tell(Phase::Remove);
         for some in vanished.chunks(64) {
@@ -181,6 +182,7 @@ impl Run<'_, '_> {
                     db.prepare_cached("DELETE FROM failure WHERE file = ?1")?.execute([file])?;
                     db.prepare_cached("DELETE FROM file WHERE id = ?1")?.execute([file])?;
                 }
+                writer.flush(db)?;
                 Ok(n_removed)
             })?;
             self.report.items_removed += removed as u64;
@@ -343,7 +345,7 @@ impl Run<'_, '_> {
                         Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
                     }
                 }
-                writer.batch.flush(db)?;
+                writer.flush(db)?;
                 Ok(())
             });
             if stored.is_err() {
@@ -373,6 +375,7 @@ impl Run<'_, '_> {
             total,
             items,
             bytes: report.bytes,
+            total_bytes,
             items_per_s: items as f64 / seconds,
             eta_s: eta_s.map(|eta| eta.max(0.0)),
         };
@@ -490,16 +493,11 @@ fn hash_file(path: &Path) -> Option<Vec<u8>> {
     }
 }
 
-fn from_hex(hex: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> =
-        hex.chars().map(|c| c.to_digit(16).map(|d| d as u8)).collect::<Option<_>>()?;
-    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
-    (bytes.len() == 32).then_some(bytes)
-}
-
 struct Open {
     file: OpenFile,
     failures: Vec<(String, String)>,
+    /// Bytes of its items so far, at most those of the file.
+    bytes: u64,
 }
 
 #[derive(Default)]
@@ -553,7 +551,7 @@ fn take(
         if let Entry::Vacant(slot) = open.entry(number) {
             let file = jobs[number].id;
             db.prepare_cached("DELETE FROM failure WHERE file = ?1")?.execute([file])?;
-            slot.insert(Open { file: OpenFile::new(file, source), failures: Vec::new() });
+            slot.insert(Open { file: OpenFile::new(file, source), failures: Vec::new(), bytes: 0 });
         }
         Ok(())
     };
@@ -565,6 +563,11 @@ fn take(
                 tally.puts[put as usize] += 1;
                 tally.items = 1;
                 tally.text_bytes = prepared.laid.text.len();
+                if prepared.item.parent.is_none() {
+                    let before = open.bytes;
+                    open.bytes = (before + prepared.item.bytes).min(jobs[number].bytes);
+                    tally.bytes = open.bytes - before;
+                }
             }
         }
         Said::Failed(number, failure) => {
@@ -588,9 +591,9 @@ fn take(
             if let Some(open) = open.remove(&number) {
                 tally.removed = writer.close_file(db, &open.file)? as u64;
                 close(db, &open, sha256, has_text)?;
+                tally.bytes = jobs[number].bytes - open.bytes;
             }
             tally.files = 1;
-            tally.bytes = jobs[number].bytes;
         }
         Said::Same(number) => {
             db.prepare_cached(

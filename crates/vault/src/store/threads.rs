@@ -6,6 +6,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::schema::hash64;
 use crate::item::Item;
 use crate::text::words;
 
@@ -27,24 +28,27 @@ pub(crate) fn join(db: &Connection, item: &Item, id: i64) -> rusqlite::Result<Jo
     let Some(thread) = &item.thread else { return Ok(Joined::default()) };
     let own = match &thread.message_id {
         Some(mid) if !mid.is_empty() => free_mid(db, mid, id)?,
-        _ => format!("item:{id}"),
+        _ => hash64(&format!("item:{id}")),
     };
-    let mut references: Vec<&String> =
-        thread.references.iter().chain(&thread.in_reply_to).filter(|mid| **mid != own).collect();
+    let all = thread.references.iter().chain(&thread.in_reply_to).map(|mid| hash64(mid));
+    let mut references: Vec<i64> = all.filter(|mid| *mid != own).collect();
     if references.len() > MAX_REFERENCES {
         references.drain(1..references.len() - MAX_REFERENCES + 1);
     }
-    let reply_to = thread.in_reply_to.first().or(thread.references.last()).filter(|m| **m != own);
+    let answered = thread.in_reply_to.first().map(|mid| hash64(mid)).or(references.last().copied());
+    let reply_to = answered.filter(|mid| *mid != own);
     let sent = item.when.as_ref().map(|when| when.start);
     let subject = subject_key(&item.title);
-    let mut group = thread_of(db, &own)?;
-    for mid in &references {
+    // A single word is no subject to meet under.
+    let subject = subject.contains(' ').then(|| hash64(&subject));
+    let mut group = thread_of(db, own)?;
+    for &mid in &references {
         if let Some(other) = thread_of(db, mid)? {
             group = Some(unite(db, group, other)?);
         }
     }
     if group.is_none() && references.is_empty() && is_reply(&item.title) {
-        group = by_subject(db, &subject, sent)?;
+        group = by_subject(db, subject, sent)?;
     }
     let group = match group {
         Some(group) => group,
@@ -55,12 +59,12 @@ pub(crate) fn join(db: &Connection, item: &Item, id: i64) -> rusqlite::Result<Jo
     let mut place = db
         .prepare_cached("INSERT INTO message(mid, thread) VALUES(?1, ?2) ON CONFLICT DO NOTHING")?;
     for mid in &references {
-        place.execute(params![mid, group])?;
+        place.execute([*mid, group])?;
     }
     db.prepare_cached(
-        "INSERT INTO message(mid, thread, item, reply_to, sent, subject_key)
+        "INSERT INTO message(mid, thread, item, reply_to, sent, subject)
          VALUES(?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT(mid) DO UPDATE SET item = ?3, reply_to = ?4, sent = ?5, subject_key = ?6",
+         ON CONFLICT(mid) DO UPDATE SET item = ?3, reply_to = ?4, sent = ?5, subject = ?6",
     )?
     .execute(params![own, group, id, reply_to, sent, subject])?;
     db.prepare_cached("UPDATE item SET thread = ?2 WHERE id = ?1")?.execute([id, group])?;
@@ -82,26 +86,27 @@ pub(crate) fn join(db: &Connection, item: &Item, id: i64) -> rusqlite::Result<Jo
 /// Takes an item out of its thread; its place stays, for those that refer to it.
 pub(crate) fn leave(db: &Connection, id: i64) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "UPDATE message SET item = NULL, reply_to = NULL, sent = NULL, subject_key = NULL
+        "UPDATE message SET item = NULL, reply_to = NULL, sent = NULL, subject = NULL
          WHERE item = ?1",
     )?
     .execute([id])?;
     Ok(())
 }
 
-/// The row name for a message id: the id itself, or a private one when a copy of the message holds it already.
-fn free_mid(db: &Connection, mid: &str, id: i64) -> rusqlite::Result<String> {
+/// The row of a message id: its hash, or a private one when a copy of the message holds that already.
+fn free_mid(db: &Connection, mid: &str, id: i64) -> rusqlite::Result<i64> {
+    let own = hash64(mid);
     let holder: Option<i64> = db
         .prepare_cached("SELECT item FROM message WHERE mid = ?1 AND item IS NOT NULL")?
-        .query_row([mid], |row| row.get(0))
+        .query_row([own], |row| row.get(0))
         .optional()?;
     Ok(match holder {
-        Some(holder) if holder != id => format!("item:{id}:{mid}"),
-        _ => mid.to_owned(),
+        Some(holder) if holder != id => hash64(&format!("item:{id}:{mid}")),
+        _ => own,
     })
 }
 
-fn thread_of(db: &Connection, mid: &str) -> rusqlite::Result<Option<i64>> {
+fn thread_of(db: &Connection, mid: i64) -> rusqlite::Result<Option<i64>> {
     db.prepare_cached("SELECT thread FROM message WHERE mid = ?1")?
         .query_row([mid], |row| row.get(0))
         .optional()
@@ -119,16 +124,17 @@ fn unite(db: &Connection, one: Option<i64>, other: i64) -> rusqlite::Result<i64>
     Ok(keep)
 }
 
-fn by_subject(db: &Connection, key: &str, sent: Option<i64>) -> rusqlite::Result<Option<i64>> {
-    let Some(sent) = sent else { return Ok(None) };
-    if !key.contains(' ') {
-        return Ok(None);
-    }
+fn by_subject(
+    db: &Connection,
+    subject: Option<i64>,
+    sent: Option<i64>,
+) -> rusqlite::Result<Option<i64>> {
+    let (Some(subject), Some(sent)) = (subject, sent) else { return Ok(None) };
     db.prepare_cached(
-        "SELECT thread FROM message WHERE subject_key = ?1 AND sent BETWEEN ?2 AND ?3
+        "SELECT thread FROM message WHERE subject = ?1 AND sent BETWEEN ?2 AND ?3
          ORDER BY sent DESC LIMIT 1",
     )?
-    .query_row(params![key, sent - SUBJECT_WINDOW_S, sent], |row| row.get(0))
+    .query_row([subject, sent - SUBJECT_WINDOW_S, sent], |row| row.get(0))
     .optional()
 }
 

@@ -13,7 +13,8 @@ use serde::Serialize;
 
 use super::Vault;
 use super::sync::{Phase, Progress};
-use super::write::{StoredNames, load_text, opening, parent_message};
+use super::texts::{self, Texts};
+use super::write::{StoredNames, opening, parent_message};
 use crate::embed::Embed;
 use crate::error::{Error, Result};
 use crate::search::vectors::{Quantised, model_id};
@@ -72,6 +73,7 @@ impl Vault {
                     total,
                     items: report.chunks,
                     bytes: report.bytes,
+                    total_bytes: 0,
                     items_per_s: rate,
                     eta_s: (rate > 0.0).then(|| (total - report.chunks.min(total)) as f64 / rate),
                 });
@@ -170,10 +172,10 @@ impl ItemText {
     fn load(db: &Connection, item: i64) -> Result<Option<Self>> {
         let Some(names) = StoredNames::load(db, item)? else { return Ok(None) };
         let before = match parent_message(db, item)? {
-            Some(parent) => opening(db, parent)?,
+            Some(parent) => opening(db, &Texts::default(), parent)?,
             None => String::new(),
         };
-        Ok(Some(Self { names, text: load_text(db, item)?, before }))
+        Ok(Some(Self { names, text: texts::load(db, item)?, before }))
     }
 
     fn of(&self, words: std::ops::Range<usize>, heading: &str) -> String {

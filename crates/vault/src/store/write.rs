@@ -6,7 +6,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use super::people::{self, Identifiers};
-use super::prepare::{self, Prepared, inflate};
+use super::prepare::{self, Prepared};
+use super::schema::hash64;
+use super::texts::Texts;
 use super::threads;
 use crate::index::write::Batch;
 use crate::item::{Card, Event, Item, Kind, Role, Weight};
@@ -58,15 +60,26 @@ impl OpenFile {
 #[derive(Default)]
 pub(crate) struct Writer {
     pub(crate) identifiers: Identifiers,
-    pub(crate) stems: Stems,
-    /// The index terms of the transaction under way; flush it before the commit.
-    pub(crate) batch: Batch,
+    stems: Stems,
+    /// The index terms and texts of the transaction under way.
+    batch: Batch,
+    texts: Texts,
     /// Files of this sync's sources that are gone from disk: their items may have moved.
-    pub(crate) vanished: HashSet<i64>,
+    vanished: HashSet<i64>,
     pub(crate) ties_changed: bool,
 }
 
 impl Writer {
+    pub(crate) fn new(vanished: HashSet<i64>) -> Self {
+        Self { vanished, ..Self::default() }
+    }
+
+    /// Writes what a transaction has collected; to be called before its commit.
+    pub(crate) fn flush(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        self.texts.flush(db)?;
+        self.batch.flush(db)
+    }
+
     /// Stores one item; finds out whether it is new, changed, moved or known.
     pub(crate) fn put(
         &mut self,
@@ -83,7 +96,7 @@ impl Writer {
             }
             Some(known) => {
                 let moved = known.file != open.file;
-                remove_chunks(db, known.id)?;
+                self.remove_chunks(db, known.id)?;
                 (known.id, if moved { Put::Moved } else { Put::Changed })
             }
             None => (0, Put::New),
@@ -115,33 +128,39 @@ impl Writer {
         is_new: bool,
     ) -> rusqlite::Result<()> {
         let item = &prepared.item;
-        let mut block =
-            db.prepare_cached("INSERT INTO text(item, first, block) VALUES(?1, ?2, ?3)")?;
-        for (first, bytes) in &prepared.blocks {
-            block.execute(params![id, first, bytes])?;
-        }
+        let text_block = self.texts.add(db, id, &prepared.laid.text)?;
         write_tags(db, item, id)?;
         let joined = threads::join(db, item, id)?;
         let before = match joined.parent {
-            Some(parent) => self.context_terms(&opening(db, parent)?),
+            Some(parent) => {
+                let opening = opening(db, &self.texts, parent)?;
+                self.context_terms(&opening)
+            }
             None => Vec::new(),
         };
         let facets = facets(db, id)?;
         let mut insert = db.prepare_cached(
             "INSERT INTO chunk(item, first, last, weight, heading) VALUES(?1, ?2, ?3, ?4, ?5)",
         )?;
+        let mut first_chunk = None;
         for (chunk, counted) in prepared.laid.chunks.iter().zip(&prepared.terms) {
             let heading = (!chunk.heading.is_empty()).then_some(&chunk.heading);
             insert.execute(params![id, chunk.start, chunk.end, chunk.weight as u8, heading])?;
             let chunk_id = db.last_insert_rowid();
+            first_chunk.get_or_insert(chunk_id);
             self.batch.add(chunk_id, counted, &facets);
             if chunk.weight == Weight::Body {
                 self.batch.add_context(chunk_id, before.iter().map(String::as_str));
             }
         }
+        let n_chunks = prepared.laid.chunks.len();
+        db.prepare_cached(
+            "UPDATE item SET text_block = ?2, first_chunk = ?3, n_chunks = ?4 WHERE id = ?1",
+        )?
+        .execute(params![id, text_block, first_chunk.unwrap_or(0), n_chunks])?;
         // Answers that came before this message; on a change they have its opening already.
         if is_new && !joined.children.is_empty() {
-            let opening = opening(db, id)?;
+            let opening = opening(db, &self.texts, id)?;
             for child in joined.children {
                 self.add_context(db, child, &opening)?;
             }
@@ -176,8 +195,10 @@ impl Writer {
     /// Gives the chunks of a stored item the opening of the message before it, which has just arrived.
     fn add_context(&mut self, db: &Connection, id: i64, before: &str) -> rusqlite::Result<()> {
         let terms = self.context_terms(before);
-        let mut chunks =
-            db.prepare_cached("SELECT id FROM chunk WHERE item = ?1 AND weight = 0")?;
+        let mut chunks = db.prepare_cached(
+            "SELECT c.id FROM item i JOIN chunk c ON c.id BETWEEN i.first_chunk AND i.first_chunk + i.n_chunks - 1
+             WHERE i.id = ?1 AND c.weight = 0",
+        )?;
         let mut rows = chunks.query([id])?;
         while let Some(row) = rows.next()? {
             self.batch.add_context(row.get(0)?, terms.iter().map(String::as_str));
@@ -207,7 +228,7 @@ impl Writer {
         let mut same = db.prepare_cached(
             "SELECT id, file, part, fingerprint FROM item WHERE identity = ?1 AND source = ?2",
         )?;
-        let rows = same.query_map(params![item.identity, open.source], |row| {
+        let rows = same.query_map(params![hash64(&item.identity), open.source], |row| {
             let known = Known { id: row.get(0)?, file: row.get(1)?, fingerprint: row.get(3)? };
             Ok((known, row.get::<_, String>(2)?))
         })?;
@@ -266,8 +287,25 @@ impl Writer {
         Ok(n_removed)
     }
 
+    /// Takes away text, chunks and index rows of an item, not the item. Their vectors are swept later.
+    fn remove_chunks(&mut self, db: &Connection, item: i64) -> rusqlite::Result<()> {
+        self.texts.remove(db, item)?;
+        const RANGE: &str = "SELECT c.id FROM item i JOIN chunk c
+           ON c.id BETWEEN i.first_chunk AND i.first_chunk + i.n_chunks - 1 WHERE i.id = ?1";
+        for sql in [
+            &format!("INSERT OR IGNORE INTO gone {RANGE}"),
+            &format!("DELETE FROM chunk WHERE id IN ({RANGE})"),
+            "UPDATE item SET text_block = NULL, first_chunk = 0, n_chunks = 0 WHERE id = ?1",
+            "DELETE FROM tag WHERE item = ?1",
+            "DELETE FROM link WHERE item = ?1",
+        ] {
+            db.prepare_cached(sql)?.execute([item])?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn remove_item(&mut self, db: &Connection, id: i64) -> rusqlite::Result<()> {
-        remove_chunks(db, id)?;
+        self.remove_chunks(db, id)?;
         threads::leave(db, id)?;
         let ties = db.prepare_cached("DELETE FROM tie WHERE cause = ?1")?.execute([id])?;
         self.ties_changed |= ties > 0;
@@ -312,7 +350,7 @@ fn write_row(
         open.file,
         item.place.part,
         item.kind as u8,
-        item.identity,
+        hash64(&item.identity),
         item.title,
         when.map(|w| w.start),
         when.and_then(|w| w.end),
@@ -320,7 +358,7 @@ fn write_row(
         when.map_or(0, |w| w.offset_s),
         when.is_some_and(|w| w.all_day),
         item.media_type,
-        item.content_sha256,
+        super::from_hex(&item.content_sha256),
         i64::try_from(item.bytes).unwrap_or(i64::MAX),
         prepared.fingerprint,
         prepared.laid.text.len(),
@@ -339,28 +377,15 @@ fn write_row(
 }
 
 fn write_tags(db: &Connection, item: &Item, id: i64) -> rusqlite::Result<()> {
-    for (sql, values) in [
-        ("INSERT OR IGNORE INTO tag(item, name) VALUES(?1, ?2)", &item.tags),
-        ("INSERT OR IGNORE INTO link(item, target) VALUES(?1, ?2)", &item.links),
-    ] {
-        let mut insert = db.prepare_cached(sql)?;
-        for value in values {
-            insert.execute(params![id, value])?;
-        }
+    let mut tag = db.prepare_cached("INSERT OR IGNORE INTO tag(item, name) VALUES(?1, ?2)")?;
+    for name in &item.tags {
+        tag.execute(params![id, name])?;
     }
-    Ok(())
-}
-
-/// Takes away text, chunks and index rows of an item, not the item. Their vectors are swept later.
-pub(crate) fn remove_chunks(db: &Connection, item: i64) -> rusqlite::Result<()> {
-    for sql in [
-        "INSERT OR IGNORE INTO gone SELECT id FROM chunk WHERE item = ?1",
-        "DELETE FROM chunk WHERE item = ?1",
-        "DELETE FROM text WHERE item = ?1",
-        "DELETE FROM tag WHERE item = ?1",
-        "DELETE FROM link WHERE item = ?1",
-    ] {
-        db.prepare_cached(sql)?.execute([item])?;
+    let mut link = db.prepare_cached("INSERT OR IGNORE INTO link(item, target) VALUES(?1, ?2)")?;
+    // The web addresses behind a mail's pictures and words stand in the original; half of all rows would be theirs.
+    let leads_out = |target: &String| item.kind == Kind::Mail && target.contains("://");
+    for target in item.links.iter().filter(|target| !leads_out(target)) {
+        link.execute(params![id, target])?;
     }
     Ok(())
 }
@@ -431,56 +456,19 @@ pub(crate) fn parent_message(db: &Connection, id: i64) -> rusqlite::Result<Optio
 }
 
 /// The first words of a message's own text, without its title.
-pub(crate) fn opening(db: &Connection, id: i64) -> rusqlite::Result<String> {
+pub(crate) fn opening(db: &Connection, texts: &Texts, id: i64) -> rusqlite::Result<String> {
     const MAX_CHARS: usize = 160;
-    let first: Option<(usize, usize, Vec<u8>)> = db
+    let first: Option<(usize, usize)> = db
         .prepare_cached(
-            "SELECT c.first, c.last, t.block FROM chunk c JOIN text t ON t.item = c.item AND t.first = 0
-             WHERE c.item = ?1 AND c.weight = 0 ORDER BY c.id LIMIT 1",
+            "SELECT c.first, c.last FROM item i JOIN chunk c ON c.id BETWEEN i.first_chunk AND i.first_chunk + i.n_chunks - 1
+             WHERE i.id = ?1 AND c.weight = 0 ORDER BY c.id LIMIT 1",
         )?
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some((start, end, block)) = first else { return Ok(String::new()) };
-    let text = inflate(&block).unwrap_or_default();
-    let body = text.get(start..end).unwrap_or_default();
-    let line = body.lines().map(str::trim).find(|line| line.len() > 12).unwrap_or(body);
+    let Some((start, end)) = first else { return Ok(String::new()) };
+    let body = texts.part(db, id, start..end)?;
+    let line = body.lines().map(str::trim).find(|line| line.len() > 12).unwrap_or(&body);
     Ok(line.chars().take(MAX_CHARS).collect())
-}
-
-/// `text[first..last]` without unpacking the rest of a long document.
-pub(crate) fn load_passage(
-    db: &Connection,
-    id: i64,
-    first: usize,
-    last: usize,
-) -> rusqlite::Result<String> {
-    let mut blocks = db.prepare_cached(
-        "SELECT first, block FROM text WHERE item = ?1 AND first < ?3
-           AND first >= coalesce((SELECT max(first) FROM text WHERE item = ?1 AND first <= ?2), 0)
-         ORDER BY first",
-    )?;
-    let mut begin: Option<usize> = None;
-    let mut text = String::new();
-    let mut rows = blocks.query(params![id, first, last])?;
-    while let Some(row) = rows.next()? {
-        begin.get_or_insert(row.get(0)?);
-        text.push_str(&inflate(row.get_ref(1)?.as_blob()?).unwrap_or_default());
-    }
-    let begin = begin.unwrap_or(0);
-    Ok(text
-        .get(first.saturating_sub(begin)..last.saturating_sub(begin))
-        .unwrap_or_default()
-        .to_owned())
-}
-
-pub(crate) fn load_text(db: &Connection, id: i64) -> rusqlite::Result<String> {
-    let mut blocks = db.prepare_cached("SELECT block FROM text WHERE item = ?1 ORDER BY first")?;
-    let mut text = String::new();
-    let mut rows = blocks.query([id])?;
-    while let Some(row) = rows.next()? {
-        text.push_str(&inflate(row.get_ref(0)?.as_blob()?).unwrap_or_default());
-    }
-    Ok(text)
 }
 
 pub(crate) fn kind_of(number: u8) -> Kind {
