@@ -86,12 +86,7 @@ impl Assistant {
         let reading = question.reading();
         on_event(Event::Reading(reading.clone()));
         let understand = ms(begun);
-        let context = Context {
-            vault: &self.vault,
-            embedder: self.embedder.as_deref(),
-            now: &options.now,
-            directory: &directory,
-        };
+        let context = self.context(&directory, options);
         let searching = Instant::now();
         let mut outcome = self.answer(&context, &question, options)?;
         let search = outcome.search_ms.min(ms(searching));
@@ -112,44 +107,57 @@ impl Assistant {
         Ok(answer)
     }
 
-    /// The evidence for a question without an answer made of it: for evaluation and for fitting.
+    /// The evidence for a question without an answer made of it: for evaluation.
     pub fn evidence(&self, text: &str, options: &Options) -> Result<(Question, Evidence), Error> {
-        let common = self.common_people()?;
-        let directory = self.directory(text, &common);
-        let question = Question::read(text, &directory, &options.now);
-        let context = Context {
-            vault: &self.vault,
-            embedder: self.embedder.as_deref(),
-            now: &options.now,
-            directory: &directory,
-        };
-        let evidence = evidence::gather(&context, &question)?;
-        Ok((question, evidence))
+        self.read(text, options, |context, question| {
+            Ok((question.clone(), evidence::gather(context, question)?))
+        })
     }
 
-    /// What the quoting steps would say, sure or not, with the inputs of [`score::confidence`]: for fitting it.
-    /// `None` where a lookup answers.
+    /// What the quoting steps would say with each of the `most` best sentences: for fitting.
     pub fn unchecked(
         &self,
         text: &str,
         options: &Options,
-    ) -> Result<Option<([f32; score::SUMMARY], String)>, Error> {
-        let common = self.common_people()?;
-        let directory = self.directory(text, &common);
+        most: usize,
+    ) -> Result<Unchecked, Error> {
+        self.read(text, options, |context, question| {
+            let looked_up = lookup::answer(context, question)?.is_some();
+            let evidence = evidence::gather(context, question)?;
+            let quoted = evidence.candidates.iter().take(most).map(|candidate| {
+                let passage = &evidence.passages[candidate.passage];
+                Quoted {
+                    item: passage.item.entry.id,
+                    features: candidate.features,
+                    score: candidate.score,
+                    sentence: passage.text[candidate.bytes.clone()].to_owned(),
+                    answer: quote::draft(&evidence, question, candidate, None).text,
+                }
+            });
+            let quoted = quoted.collect();
+            Ok(Unchecked { question: question.clone(), looked_up, quoted })
+        })
+    }
+
+    /// Reads a question that stands alone and does something with it.
+    fn read<T>(
+        &self,
+        text: &str,
+        options: &Options,
+        use_it: impl FnOnce(&Context<'_>, &Question) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let directory = self.directory(text, &self.common_people()?);
         let question = Question::read(text, &directory, &options.now);
-        let context = Context {
+        use_it(&self.context(&directory, options), &question)
+    }
+
+    fn context<'a>(&'a self, directory: &'a Directory, options: &'a Options) -> Context<'a> {
+        Context {
             vault: &self.vault,
             embedder: self.embedder.as_deref(),
             now: &options.now,
-            directory: &directory,
-        };
-        if lookup::answer(&context, &question)?.is_some() {
-            return Ok(None);
+            directory,
         }
-        let evidence = evidence::gather(&context, &question)?;
-        let Some((best, other)) = quote::choose(&evidence, &question) else { return Ok(None) };
-        let draft = quote::draft(&evidence, &question, best, other);
-        Ok(Some((score::summary(&evidence, best, &question), draft.text)))
     }
 
     fn answer(
@@ -282,6 +290,24 @@ impl Assistant {
         }
         Directory::new(people)
     }
+}
+
+/// What quoting would say, whether or not it is sure enough.
+pub struct Unchecked {
+    pub question: Question,
+    /// A lookup answers, and nothing is quoted.
+    pub looked_up: bool,
+    /// One for each sentence, best first.
+    pub quoted: Vec<Quoted>,
+}
+
+/// A sentence and the answer made of it.
+pub struct Quoted {
+    pub item: i64,
+    pub features: evidence::Features,
+    pub score: f32,
+    pub sentence: String,
+    pub answer: String,
 }
 
 #[derive(Debug)]

@@ -4,6 +4,7 @@
 //! Questions are split in two halves by a rule that knows nothing of them ([`Half::of`]): constants of the
 //! assistant are fitted on one half, and what is reported is the other.
 
+pub mod fitting;
 mod matching;
 mod questions;
 

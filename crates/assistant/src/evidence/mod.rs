@@ -117,7 +117,7 @@ pub fn gather(context: &Context<'_>, question: &Question) -> Result<Evidence, va
         topic = question.words.iter().map(|word| word.term.clone()).collect();
     }
     let mut terms = Terms::new(context.vault, &topic)?;
-    let (mut passages, hits) = passages(context, question, &topic)?;
+    let (mut passages, hits) = passages(context, question, &topic, &terms.alike)?;
     hop(context, &mut passages)?;
     let newest = passages.iter().filter_map(starts).max().unwrap_or(0);
     let oldest = passages.iter().filter_map(starts).min().unwrap_or(0);
@@ -150,22 +150,29 @@ fn passages(
     context: &Context<'_>,
     question: &Question,
     topic: &[String],
+    alike: &[(String, Vec<String>)],
 ) -> Result<(Vec<Passage>, Vec<i64>), vault::error::Error> {
     let mut words: Vec<&str> = topic.iter().map(String::as_str).collect();
     let names: Vec<String> =
         question.people.iter().map(|mention| vault::when::fold(&mention.written)).collect();
     words.extend(names.iter().map(String::as_str));
     let text = words.join(" ");
-    let mut queries = vec![Query { text: text.clone(), limit: MAX_ITEMS, ..Query::default() }];
+    let plain = Query {
+        meaning: question.text.clone(),
+        alike: alike.to_vec(),
+        limit: MAX_ITEMS,
+        ..Query::default()
+    };
+    let mut queries = vec![Query { text: text.clone(), ..plain.clone() }];
     let authors: Vec<String> =
         question.people.iter().filter(|m| m.part == Part::From).map(|m| m.name.clone()).collect();
     if !authors.is_empty() {
         let text = topic.join(" ");
-        queries.push(Query { text, from: authors, limit: MAX_ITEMS / 2, ..Query::default() });
+        queries.push(Query { text, from: authors, limit: MAX_ITEMS / 2, ..plain.clone() });
     }
     if let Some(time) = question.times.first() {
         let interval = Some(Interval { start: time.start, end: time.end });
-        queries.push(Query { text, interval, limit: MAX_ITEMS / 2, ..Query::default() });
+        queries.push(Query { text, interval, limit: MAX_ITEMS / 2, ..plain });
     }
     let mut passages: Vec<Passage> = Vec::new();
     let mut hits: Vec<i64> = Vec::new();

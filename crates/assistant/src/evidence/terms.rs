@@ -6,14 +6,23 @@ use vault::search::Query;
 use vault::store::Vault;
 use vault::text::words::{self, Stems};
 
+use crate::question::alike;
+
+/// What another word for a topic word counts.
+const OTHER_WORD: f32 = 0.8;
+
 /// Topic words of one question.
 pub struct Terms {
     /// The folded words, in the question's order.
     pub words: Vec<String>,
     /// Inverse document frequency of each word.
     pub weights: Vec<f32>,
+    /// Other words for each of them.
+    pub alike: Vec<(String, Vec<String>)>,
     /// Word index by each of its stems.
     by_stem: HashMap<String, usize>,
+    /// Word index by the stems of other words for it.
+    by_other: HashMap<String, usize>,
     stems: Stems,
 }
 
@@ -26,7 +35,9 @@ impl Terms {
         let mut terms = Self {
             words: Vec::new(),
             weights: Vec::new(),
+            alike: Vec::new(),
             by_stem: HashMap::new(),
+            by_other: HashMap::new(),
             stems: Stems::default(),
         };
         for word in words {
@@ -40,30 +51,45 @@ impl Terms {
             if of_word.iter().any(|stem| terms.by_stem.contains_key(stem)) {
                 continue;
             }
-            let query = Query { text: word.clone(), limit: 1, ..Query::default() };
+            let others = alike::of(word, &mut stems);
+            let as_one = vec![(word.clone(), others.clone())];
+            let query =
+                Query { text: word.clone(), alike: as_one, limit: 1, ..Query::default() };
             let matching = vault.search(&query, None)?.n_matching as f32;
             let rarity = (1.0f32 + (total - matching + 0.5).max(0.5) / (matching + 0.5)).ln();
             for stem in of_word {
                 terms.by_stem.insert(stem, terms.words.len());
             }
+            for stem in others.iter().flat_map(|other| stems.stems_of(other)).collect::<Vec<_>>() {
+                terms.by_other.entry(stem).or_insert(terms.words.len());
+            }
+            terms.alike.push((word.clone(), others));
             terms.words.push(word.clone());
             terms.weights.push(rarity);
         }
         Ok(terms)
     }
 
-    /// How much of each topic word the text has: 1 for the word or its stem, 0.6 for a compound with it.
+    /// How much of each topic word the text has: 1 for the word or its stem, [`OTHER_WORD`] for another word of the
+    /// same meaning, 0.6 for a compound with it.
     pub fn found_in(&mut self, text: &str) -> Vec<f32> {
         let mut found = vec![0f32; self.words.len()];
         if self.words.is_empty() {
             return found;
         }
-        let Self { words: topic, by_stem, stems, .. } = self;
+        let Self { words: topic, by_stem, by_other, stems, .. } = self;
         words::each_token(text, |term, _, _| {
             for language in words::LANGUAGES {
                 if let Some(&at) = by_stem.get(stems.stem(term, language)) {
                     found[at] = 1.0;
                     return;
+                }
+            }
+            for language in words::LANGUAGES {
+                if let Some(&at) = by_other.get(stems.stem(term, language))
+                    && found[at] < OTHER_WORD
+                {
+                    found[at] = OTHER_WORD;
                 }
             }
             for (at, word) in topic.iter().enumerate() {

@@ -4,6 +4,7 @@
 //! [`intent`], names in [`names`]. Whatever the grammar does not understand stays in `topic`, which is
 //! searched for, so that a misread question still finds its passages.
 
+pub mod alike;
 pub mod intent;
 pub mod lexicon;
 pub mod names;

@@ -1,6 +1,6 @@
 //! `polymath eval life`: the assistant against questions with known answers and proofs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -8,6 +8,7 @@ use anyhow::Context;
 use assistant::Assistant;
 use assistant::embedding::VaultEmbedder;
 use assistant::evaluation::{self, Half, Outcome, Question, Report, Summary};
+use indicatif::ProgressBar;
 use jiff::tz::TimeZone;
 use serde_json::json;
 use vault::store::Vault;
@@ -19,7 +20,7 @@ use crate::progress::items_bar;
 use crate::{output, sample};
 
 pub fn run(command: &EvalCommand) -> anyhow::Result<()> {
-    let EvalCommand::Life { life, model, half, misses, json, threads } = command;
+    let EvalCommand::Life { life, model, half, misses, features, json, threads } = command;
     let folder = match life {
         Some(folder) => folder.clone(),
         None => sample::write(Home::find()?.path())?,
@@ -38,6 +39,9 @@ pub fn run(command: &EvalCommand) -> anyhow::Result<()> {
     let assistant = prepare(folder.join("data"), scratch.path(), model, *threads)?;
     let bar = items_bar("asking");
     bar.set_length(questions.len() as u64);
+    if let Some(path) = features {
+        return write_features(&assistant, &questions, path, &bar);
+    }
     let report = evaluation::run(&assistant, &questions, &mut |at| bar.set_position(at as u64))?;
     bar.finish_and_clear();
     if json.json {
@@ -46,9 +50,27 @@ pub fn run(command: &EvalCommand) -> anyhow::Result<()> {
     print(&report, &questions, half, *misses)
 }
 
+/// One line a question of the fitting half: see `examples/life/fit.py`.
+fn write_features(
+    assistant: &Assistant,
+    questions: &[Question],
+    path: &Path,
+    bar: &ProgressBar,
+) -> anyhow::Result<()> {
+    let mut text = String::new();
+    for question in questions.iter().filter(|question| Half::of(&question.id) == Half::Fit) {
+        let row = evaluation::fitting::row(assistant, question)?;
+        text.push_str(&serde_json::to_string(&row)?);
+        text.push('\n');
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
 fn prepare(
     data: PathBuf,
-    scratch: &std::path::Path,
+    scratch: &Path,
     model: &ChatModel,
     threads: Threads,
 ) -> anyhow::Result<Assistant> {
