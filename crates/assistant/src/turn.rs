@@ -12,6 +12,7 @@ use vault::lookup::people::Person;
 use vault::store::Vault;
 
 use crate::answer::{Answer, Event, Source, Step, Timings, TokenCounts};
+use crate::chooser::{self, WEIGHED};
 use crate::draft::{Draft, source};
 use crate::error::Error;
 use crate::evidence::{self, Context, Evidence};
@@ -25,6 +26,9 @@ use crate::{compose, lookup, quote, score, words};
 pub struct Options {
     /// The owner's clock, with their zone.
     pub now: ZonedDateTime,
+    /// What the owner took away of how the question was read: a time, a person or a kind as
+    /// [`crate::answer::Reading`] gave it. Its words are then words like others.
+    pub without: Vec<String>,
     /// Nearest misses shown with an abstention.
     pub nearest: usize,
     /// Ends a model's writing early.
@@ -33,7 +37,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { now: ZonedDateTime::now(), nearest: 3, cancel: Cancel::new() }
+        Self { now: ZonedDateTime::now(), without: Vec::new(), nearest: 3, cancel: Cancel::new() }
     }
 }
 
@@ -82,11 +86,13 @@ impl Assistant {
         let begun = Instant::now();
         let common = self.common_people()?;
         let known = |text: &str| self.directory(text, &common);
-        let (question, directory) = history::read(text, history, &known, &options.now);
+        let (question, directory) =
+            history::read(text, history, &known, &options.now, &options.without);
         let reading = question.reading();
         on_event(Event::Reading(reading.clone()));
         let understand = ms(begun);
-        let context = self.context(&directory, options);
+        let own = self.vault.owner()?.addresses;
+        let context = self.context(&directory, &own, options);
         let searching = Instant::now();
         let mut outcome = self.answer(&context, &question, options)?;
         let search = outcome.search_ms.min(ms(searching));
@@ -123,7 +129,10 @@ impl Assistant {
     ) -> Result<Unchecked, Error> {
         self.read(text, options, |context, question| {
             let looked_up = lookup::answer(context, question)?.is_some();
-            let evidence = evidence::gather(context, question)?;
+            let mut evidence = evidence::gather(context, question)?;
+            if let Some(engine) = &self.engine {
+                chooser::weigh(engine, &mut evidence, question, WEIGHED, &options.cancel)?;
+            }
             let quoted = evidence.candidates.iter().take(most).map(|candidate| {
                 let passage = &evidence.passages[candidate.passage];
                 Quoted {
@@ -148,15 +157,22 @@ impl Assistant {
     ) -> Result<T, Error> {
         let directory = self.directory(text, &self.common_people()?);
         let question = Question::read(text, &directory, &options.now);
-        use_it(&self.context(&directory, options), &question)
+        let own = self.vault.owner()?.addresses;
+        use_it(&self.context(&directory, &own, options), &question)
     }
 
-    fn context<'a>(&'a self, directory: &'a Directory, options: &'a Options) -> Context<'a> {
+    fn context<'a>(
+        &'a self,
+        directory: &'a Directory,
+        own: &'a [String],
+        options: &'a Options,
+    ) -> Context<'a> {
         Context {
             vault: &self.vault,
             embedder: self.embedder.as_deref(),
             now: &options.now,
             directory,
+            own,
         }
     }
 

@@ -83,6 +83,15 @@ pub struct Features {
     pub statement: f32,
     /// Reached by one hop.
     pub hop: f32,
+    /// How telling the most telling topic word is that the whole item lacks: 0 when it lacks none.
+    pub absent: f32,
+    /// Share of the sentence's telling words that the question does not have: an answer says something new.
+    pub news: f32,
+    /// Whoever is said to have written or said it is the author; 0.5 when nobody is.
+    pub wrote: f32,
+    /// How much better a model expects the question after this sentence than without, nats per token; 0 without a
+    /// model.
+    pub asked: f32,
 }
 
 /// A sentence that may answer.
@@ -108,6 +117,8 @@ pub struct Context<'a> {
     pub embedder: Option<&'a dyn Embed>,
     pub now: &'a ZonedDateTime,
     pub directory: &'a Directory,
+    /// The owner's addresses.
+    pub own: &'a [String],
 }
 
 /// Finds and ranks. `more` are words a former turn adds.
@@ -263,7 +274,8 @@ fn read(
     } else {
         surroundings(text, &passage.best)
     };
-    let ranges = sentences::sentences(text, within);
+    let mut ranges = sentences::sentences(text, within);
+    ranges.retain(|range| says_something(passage, range));
     let in_sentences: Vec<Vec<f32>> =
         ranges.iter().map(|range| terms.found_in(&text[range.clone()])).collect();
     let header = terms.found_in(&header(passage));
@@ -271,6 +283,8 @@ fn read(
     let item = terms.share(&whole);
     let folded_text = vault::text::words::key(text);
     let names = share_of_names(question, &folded_text, passage);
+    let absent = terms.most_telling_absent(&whole);
+    let wrote = wrote(context, question, passage);
     let quoted_from = quoted_start(text);
     ranges
         .iter()
@@ -321,10 +335,21 @@ fn read(
                 kind: asked_kind(question, passage.item.entry.kind),
                 statement: statement(sentence, idx == 0),
                 hop: flag(passage.hop),
+                absent,
+                news: terms.news(sentence),
+                wrote,
+                asked: 0.0,
             };
             Candidate { passage: at, bytes: range.clone(), features, times, score: 0.0 }
         })
         .collect()
+}
+
+/// Not a title line, which the source's name says already. Events and cards have no other words.
+fn says_something(passage: &Passage, range: &Range<usize>) -> bool {
+    let title = passage.item.entry.title.trim();
+    let titled = !matches!(passage.item.entry.kind, Kind::Event | Kind::Contact);
+    !(titled && !title.is_empty() && &passage.text[range.clone()] == title)
 }
 
 fn flag(yes: bool) -> f32 {
@@ -464,6 +489,30 @@ fn people(
         weakest = weakest.min(here);
     }
     weakest
+}
+
+/// Whether the one who told is the one asked about.
+fn wrote(context: &Context<'_>, question: &Question, passage: &Passage) -> f32 {
+    let tellers: Vec<&crate::question::names::Mention> =
+        question.people.iter().filter(|mention| mention.part == Part::From).collect();
+    if tellers.is_empty() && !question.by_owner {
+        return 0.5;
+    }
+    let authors = passage.item.people.iter().filter(|person| {
+        matches!(person.role, Role::From | Role::Organizer | Role::Author | Role::Subject)
+    });
+    let is_teller = |person: &vault::item::PersonRef| {
+        if question.by_owner {
+            return person.address.as_ref().is_some_and(|own| context.own.contains(own));
+        }
+        tellers.iter().flat_map(|mention| &mention.ids).any(|id| {
+            let known = context.directory.get(*id);
+            known.is_some_and(|known| known.is(&person.name, person.address.as_deref()))
+        })
+    };
+    // What the owner noted is the owner's word.
+    let own_note = question.by_owner && passage.item.entry.kind == Kind::Note;
+    flag(own_note || authors.into_iter().any(is_teller))
 }
 
 /// The given name, when a full name was asked for: sources rarely say both.

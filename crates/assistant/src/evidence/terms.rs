@@ -6,7 +6,7 @@ use vault::search::Query;
 use vault::store::Vault;
 use vault::text::words::{self, Stems};
 
-use crate::question::alike;
+use crate::question::{alike, lexicon};
 
 /// What another word for a topic word counts.
 const OTHER_WORD: f32 = 0.8;
@@ -17,6 +17,8 @@ pub struct Terms {
     pub words: Vec<String>,
     /// Inverse document frequency of each word.
     pub weights: Vec<f32>,
+    /// What a word that occurs nowhere weighs.
+    most: f32,
     /// Other words for each of them.
     pub alike: Vec<(String, Vec<String>)>,
     /// Word index by each of its stems.
@@ -24,6 +26,11 @@ pub struct Terms {
     /// Word index by the stems of other words for it.
     by_other: HashMap<String, usize>,
     stems: Stems,
+}
+
+/// Inverse document frequency of a word that `matching` of `total` passages have.
+fn rarity(total: f32, matching: f32) -> f32 {
+    (1.0 + (total - matching + 0.5).max(0.5) / (matching + 0.5)).ln()
 }
 
 impl Terms {
@@ -35,6 +42,7 @@ impl Terms {
         let mut terms = Self {
             words: Vec::new(),
             weights: Vec::new(),
+            most: rarity(total, 0.0),
             alike: Vec::new(),
             by_stem: HashMap::new(),
             by_other: HashMap::new(),
@@ -53,10 +61,8 @@ impl Terms {
             }
             let others = alike::of(word, &mut stems);
             let as_one = vec![(word.clone(), others.clone())];
-            let query =
-                Query { text: word.clone(), alike: as_one, limit: 1, ..Query::default() };
+            let query = Query { text: word.clone(), alike: as_one, limit: 1, ..Query::default() };
             let matching = vault.search(&query, None)?.n_matching as f32;
-            let rarity = (1.0f32 + (total - matching + 0.5).max(0.5) / (matching + 0.5)).ln();
             for stem in of_word {
                 terms.by_stem.insert(stem, terms.words.len());
             }
@@ -65,7 +71,7 @@ impl Terms {
             }
             terms.alike.push((word.clone(), others));
             terms.words.push(word.clone());
-            terms.weights.push(rarity);
+            terms.weights.push(rarity(total, matching));
         }
         Ok(terms)
     }
@@ -113,13 +119,27 @@ impl Terms {
         self.weights.iter().zip(found).map(|(weight, found)| weight * found).sum::<f32>() / total
     }
 
-    /// Topic words that none of the findings has at all.
-    pub fn missing(&self, found: &[f32]) -> Vec<&str> {
-        self.words
-            .iter()
-            .zip(found)
-            .filter(|(_, found)| **found == 0.0)
-            .map(|(word, _)| word.as_str())
-            .collect()
+    /// The weight of the most telling topic word that is not found, as a share of the most a word can weigh.
+    pub fn most_telling_absent(&self, found: &[f32]) -> f32 {
+        let absent = self.weights.iter().zip(found).filter(|(_, found)| **found == 0.0);
+        absent.map(|(weight, _)| weight / self.most).fold(0.0, f32::max)
+    }
+
+    /// Share of a sentence's telling words that are no topic words.
+    pub fn news(&mut self, sentence: &str) -> f32 {
+        let Self { by_stem, by_other, stems, .. } = self;
+        let (mut telling, mut new) = (0usize, 0usize);
+        words::each_token(sentence, |term, _, _| {
+            if words::is_common(term) || lexicon::is_filler(term) {
+                return;
+            }
+            telling += 1;
+            let known = words::LANGUAGES.iter().any(|&language| {
+                let stem = stems.stem(term, language);
+                by_stem.contains_key(stem) || by_other.contains_key(stem)
+            });
+            new += usize::from(!known);
+        });
+        if telling == 0 { 0.0 } else { new as f32 / telling as f32 }
     }
 }

@@ -1,7 +1,7 @@
 //! Other words for a word: everyday vocabulary in English, German and French, so that "rent" finds "Miete".
 //!
-//! The groups stand in `alike.txt`. They were written by subject (home, money, health, school, family, food, travel,
-//! work, time) without a look at any question. A word is found in them by any of its stems.
+//! The groups stand in `alike.txt`. They were written by subject: home, money, health, school, family, food, travel,
+//! work, time. A word is found in them by any of its stems.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -74,7 +74,9 @@ mod tests {
 
     #[test]
     fn the_groups_are_written_as_words_are_folded() {
-        for word in GROUPS.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace) {
+        for word in
+            GROUPS.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace)
+        {
             assert_eq!(vault::text::words::key(word), word, "in the file of groups");
         }
     }

@@ -111,20 +111,25 @@ fn print(report: &Report, questions: &[Question], half: &str, misses: bool) -> a
         ">p95 ms",
     ];
     let mut rows = Vec::new();
-    for (name, total, by_kind) in [
-        ("fit", &report.fit, &report.fit_by_kind),
-        ("report", &report.report, &report.report_by_kind),
+    for (name, total, by_kind, crossing) in [
+        ("fit", &report.fit, &report.fit_by_kind, &report.fit_cross_language),
+        ("report", &report.report, &report.report_by_kind, &report.report_cross_language),
     ] {
         if half != "all" && half != name {
             continue;
         }
         rows.push(row(&format!("{name} half"), total));
         rows.extend(by_kind.iter().map(|(kind, summary)| row(&format!("  {kind}"), summary)));
+        rows.push(row("  (in another language)", crossing));
     }
     output::piece(&output::table(&heads, &rows))?;
     let steps = if half == "fit" { &report.fit.steps } else { &report.report.steps };
-    let shares: Vec<String> =
-        steps.iter().map(|(step, share)| format!("{step} {:.0} %", share * 100.0)).collect();
+    let p50 = if half == "fit" { &report.fit.steps_p50_ms } else { &report.report.steps_p50_ms };
+    let share = |(step, share): (&String, &f64)| {
+        let ms = p50.get(step).copied().unwrap_or_default();
+        format!("{step} {:.0} % (p50 {ms:.0} ms)", share * 100.0)
+    };
+    let shares: Vec<String> = steps.iter().map(share).collect();
     output::line(format!("\nanswered by: {}", shares.join(", ")))?;
     if misses {
         for outcome in report.outcomes.iter().filter(|outcome| !outcome.correct) {
