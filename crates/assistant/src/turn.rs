@@ -88,11 +88,12 @@ impl Assistant {
         let known = |text: &str| self.directory(text, &common);
         let (question, directory) =
             history::read(text, history, &known, &options.now, &options.without);
+        let own = self.vault.owner()?.addresses;
+        let context = self.context(&directory, &own, options);
+        let question = lookup::occasion::resolved(&context, question, &options.without)?;
         let reading = question.reading();
         on_event(Event::Reading(reading.clone()));
         let understand = ms(begun);
-        let own = self.vault.owner()?.addresses;
-        let context = self.context(&directory, &own, options);
         let searching = Instant::now();
         let mut outcome = self.answer(&context, &question, options)?;
         let search = outcome.search_ms.min(ms(searching));
@@ -158,7 +159,8 @@ impl Assistant {
         let directory = self.directory(text, &self.common_people()?);
         let question = Question::read(text, &directory, &options.now);
         let own = self.vault.owner()?.addresses;
-        use_it(&self.context(&directory, &own, options), &question)
+        let context = self.context(&directory, &own, options);
+        use_it(&context, &lookup::occasion::resolved(&context, question, &options.without)?)
     }
 
     fn context<'a>(
@@ -182,26 +184,44 @@ impl Assistant {
         question: &Question,
         options: &Options,
     ) -> Result<Outcome, Error> {
-        if let Some(draft) = lookup::answer(context, question)? {
+        let mut looked_up = lookup::answer(context, question)?;
+        if let Some(draft) = &looked_up
+            && draft.covers < SURELY_COVERED
+            && says_more(&evidence::gather(context, question)?, question, draft.covers)
+        {
+            looked_up = None;
+        }
+        if let Some(draft) = looked_up {
             let searched =
                 if draft.step == Step::Abstain { self.searched()? } else { String::new() };
             return Ok(Outcome { searched, ..Outcome::answered(draft, 0.0) });
         }
         let searching = Instant::now();
-        let evidence = evidence::gather(context, question)?;
+        let mut evidence = evidence::gather(context, question)?;
         let search_ms = ms(searching);
         if question.intent == Intent::Compose {
             return self.compose(&evidence, question, options, search_ms);
         }
-        let chosen = quote::choose(&evidence, question);
-        let sure = chosen.as_ref().is_some_and(|(best, _)| {
-            score::confidence(&evidence, best, question) >= score::ANSWERS_FROM
-        });
-        let draft = match chosen {
-            Some((best, other)) if sure => quote::draft(&evidence, question, best, other),
+        let mut step = None;
+        let mut tokens = TokenCounts::default();
+        let mut sure = confidence(&evidence, question, None);
+        if sure < score::SURE_FROM
+            && let Some(engine) = &self.engine
+            && let Some(chooser) = score::chooser(engine.name())
+        {
+            tokens = chooser::weigh(engine, &mut evidence, question, WEIGHED, &options.cancel)?;
+            evidence.rank(question, Some(chooser));
+            sure = confidence(&evidence, question, Some(chooser));
+            step = Some(Step::Choose);
+        }
+        let draft = match quote::choose(&evidence, question) {
+            Some((best, other)) if sure >= score::ANSWERS_FROM => {
+                quote::draft(&evidence, question, best, other)
+            }
             _ => return self.abstain(&evidence, question, options, search_ms),
         };
-        Ok(Outcome::answered(draft, search_ms))
+        let draft = Draft { step: step.unwrap_or(draft.step), ..draft };
+        Ok(Outcome { tokens, ..Outcome::answered(draft, search_ms) })
     }
 
     /// Summaries and drafts: the model's words where they hold, else the passages'.
@@ -356,6 +376,26 @@ fn known(person: &Person) -> Known {
         weight: usize::try_from(person.n_items).unwrap_or(usize::MAX),
         has_card: person.card.is_some(),
     }
+}
+
+/// A looked-up answer that covers this share of the question is not doubted.
+const SURELY_COVERED: f32 = 0.8;
+/// A sentence that covers this much more than what was looked up is listened to instead.
+const SAYS_MORE: f32 = 0.15;
+
+/// Whether the best sentence outside the calendar says more of the question than what was looked up does.
+fn says_more(evidence: &Evidence, question: &Question, covers: f32) -> bool {
+    evidence.candidates.first().is_some_and(|best| {
+        let kind = evidence.passages[best.passage].item.entry.kind;
+        let typed = question.wants == crate::question::Wants::Text || best.features.fits > 0.9;
+        kind != Kind::Event && typed && best.features.coverage >= covers + SAYS_MORE
+    })
+}
+
+/// How sure the sentence that would be quoted is the answer.
+fn confidence(evidence: &Evidence, question: &Question, chooser: Option<&score::Chooser>) -> f32 {
+    quote::choose(evidence, question)
+        .map_or(0.0, |(best, _)| score::confidence(evidence, best, question, chooser))
 }
 
 /// Which premise has no support, in words.

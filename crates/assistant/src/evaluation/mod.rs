@@ -29,6 +29,8 @@ pub struct Outcome {
     pub half: Half,
     pub step: Step,
     pub correct: bool,
+    /// The first passage quoted says it, whatever is quoted after it.
+    pub first_correct: bool,
     /// The question has no answer in the data.
     pub unanswerable: bool,
     /// No proof is in the question's language.
@@ -51,6 +53,8 @@ pub struct Summary {
     pub n: usize,
     pub correct: usize,
     pub accuracy: f64,
+    /// The same for the first passage quoted alone.
+    pub first_accuracy: f64,
     pub recall_at_5: f64,
     pub recall_at_10: f64,
     /// Cited passages from a proving item, of all cited in answers to answerable questions.
@@ -108,16 +112,21 @@ pub fn one(assistant: &Assistant, question: &Question) -> Result<Outcome, Error>
     let unanswerable = question.kind_of_answer == Type::None;
     let abstained = answer.step == Step::Abstain;
     let (n_proving, n_exact) = citations(assistant, question, &answer)?;
+    let first = match answer.step {
+        Step::Lookup => answer.answer.as_str(),
+        _ => answer.answer.lines().next().unwrap_or_default(),
+    };
+    let right = |text: &str| {
+        if unanswerable { abstained } else { !abstained && correct(question, text) }
+    };
+    let (first_correct, correct) = (right(first), right(&answer.answer));
     Ok(Outcome {
         id: question.id.clone(),
         kind: question.kind.clone(),
         half: Half::of(&question.id),
         step: answer.step,
-        correct: if unanswerable {
-            abstained
-        } else {
-            !abstained && correct(question, &answer.answer)
-        },
+        correct,
+        first_correct,
         unanswerable,
         cross_language: question.cross_language,
         abstained,
@@ -273,6 +282,7 @@ pub fn summary(outcomes: &[&Outcome]) -> Summary {
         n,
         correct: count(&|o| o.correct),
         accuracy: share(count(&|o| o.correct), n),
+        first_accuracy: share(count(&|o| o.first_correct), n),
         recall_at_5: mean(outcomes.iter().filter_map(|o| o.recall_at_5).collect()),
         recall_at_10: mean(outcomes.iter().filter_map(|o| o.recall_at_10).collect()),
         citation_precision: share(proving, cited),

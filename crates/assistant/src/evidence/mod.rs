@@ -22,6 +22,7 @@ use vault::when::Resolved;
 
 use crate::question::names::Directory;
 use crate::question::{Part, Question};
+use crate::score::{self, Chooser};
 use terms::Terms;
 
 /// Items whose sentences are read.
@@ -140,16 +141,24 @@ pub fn gather(context: &Context<'_>, question: &Question) -> Result<Evidence, va
         };
         candidates.extend(read(context, question, passage, at, &mut terms, recency));
     }
-    for candidate in &mut candidates {
-        candidate.score = crate::score::sentence(&candidate.features, question);
+    let mut evidence = Evidence { passages, candidates, terms, hits };
+    evidence.rank(question, None);
+    Ok(evidence)
+}
+
+impl Evidence {
+    /// Scores the candidates and puts the best first.
+    pub fn rank(&mut self, question: &Question, chooser: Option<&Chooser>) {
+        for candidate in &mut self.candidates {
+            candidate.score = score::sentence(&candidate.features, question, chooser);
+        }
+        self.candidates.sort_by(|a, b| {
+            b.score
+                .total_cmp(&a.score)
+                .then(a.passage.cmp(&b.passage))
+                .then(a.bytes.start.cmp(&b.bytes.start))
+        });
     }
-    candidates.sort_by(|a, b| {
-        b.score
-            .total_cmp(&a.score)
-            .then(a.passage.cmp(&b.passage))
-            .then(a.bytes.start.cmp(&b.bytes.start))
-    });
-    Ok(Evidence { passages, candidates, terms, hits })
 }
 
 fn starts(passage: &Passage) -> Option<i64> {

@@ -136,7 +136,8 @@ pub(crate) fn answer(
     if meant.occasions.is_empty() {
         return not_then(context, question, &meant);
     }
-    chosen(context, question, meant.occasions)
+    let chosen = chosen(context, question, meant.occasions)?;
+    Ok(chosen.map(|draft| Draft { covers: meant.share, ..draft }))
 }
 
 /// "What's on today?"
@@ -244,15 +245,20 @@ fn not_then(
 }
 
 /// What a question means of the calendar.
-struct Meant {
+pub(super) struct Meant {
     /// In order of start.
-    occasions: Vec<Occasion>,
+    pub(super) occasions: Vec<Occasion>,
+    /// The share of the topic that the best event says.
+    share: f32,
     /// The event that says every word of the topic, whenever it is.
     surely: Option<i64>,
 }
 
 /// Occasions of the events that the topic means, within the asked time or the years around now.
-fn meant(context: &Context<'_>, question: &Question) -> Result<Meant, vault::error::Error> {
+pub(super) fn meant(
+    context: &Context<'_>,
+    question: &Question,
+) -> Result<Meant, vault::error::Error> {
     let mut topic = question.topic.clone();
     topic.retain(|word| !OF_ANY_EVENT.contains(&word.as_str()));
     topic.extend(
@@ -304,7 +310,7 @@ fn meant(context: &Context<'_>, question: &Question) -> Result<Meant, vault::err
     meant.retain(|(share, _, _)| *share >= needed && *share >= 0.85 * best);
     let surely = meant.iter().find(|(share, ..)| *share > 0.99).map(|(_, id, _)| *id);
     if meant.is_empty() || topic.is_empty() {
-        return Ok(Meant { occasions: Vec::new(), surely: None });
+        return Ok(Meant { occasions: Vec::new(), share: 0.0, surely: None });
     }
     let interval = match time {
         Some(time) => bounded(time.start, time.end, now),
@@ -315,7 +321,7 @@ fn meant(context: &Context<'_>, question: &Question) -> Result<Meant, vault::err
     };
     let mut occasions = context.vault.events_between(interval, false)?.all;
     occasions.retain(|occasion| is_meant(occasion) && weekday_fits(context, question, occasion));
-    Ok(Meant { occasions, surely })
+    Ok(Meant { occasions, share: best, surely })
 }
 
 fn weekday_fits(context: &Context<'_>, question: &Question, occasion: &Occasion) -> bool {
