@@ -304,7 +304,8 @@ impl Assistant {
         {
             return Ok(Arc::clone(people));
         }
-        let people: Vec<Known> = self.vault.top_people(PEOPLE)?.iter().map(known).collect();
+        let people = self.vault.top_people(PEOPLE)?;
+        let people: Vec<Known> = people.iter().map(|person| self.known(person)).collect();
         let people = Arc::new(people);
         *remembered = Some((n, Arc::clone(&people)));
         Ok(people)
@@ -320,11 +321,30 @@ impl Assistant {
             // A vault that cannot be read says so in the search that follows.
             for person in self.vault.people(&word.term).unwrap_or_default() {
                 if !people.iter().any(|known| known.id == person.id) {
-                    people.push(known(&person));
+                    people.push(self.known(&person));
                 }
             }
         }
         Directory::new(people)
+    }
+
+    /// A person as questions name them: by the nickname on their card too.
+    fn known(&self, person: &Person) -> Known {
+        let mut names = person.names.clone();
+        // A card that cannot be read says so in the search that follows.
+        let card = person.card.and_then(|card| self.vault.item(card).ok().flatten()?.card);
+        let nicknames = card.iter().flat_map(|card| &card.fields).filter(|(label, _)| {
+            label.split(';').next().is_some_and(|label| label.eq_ignore_ascii_case("nickname"))
+        });
+        names.extend(nicknames.map(|(_, name)| name.clone()));
+        Known {
+            id: person.id,
+            name: person.name.clone(),
+            names,
+            addresses: person.addresses.clone(),
+            weight: usize::try_from(person.n_items).unwrap_or(usize::MAX),
+            has_card: person.card.is_some(),
+        }
     }
 }
 
@@ -364,17 +384,6 @@ impl Outcome {
             searched: String::new(),
             nearest: Vec::new(),
         }
-    }
-}
-
-fn known(person: &Person) -> Known {
-    Known {
-        id: person.id,
-        name: person.name.clone(),
-        names: person.names.clone(),
-        addresses: person.addresses.clone(),
-        weight: usize::try_from(person.n_items).unwrap_or(usize::MAX),
-        has_card: person.card.is_some(),
     }
 }
 

@@ -273,7 +273,22 @@ fn by_words(
     topic.retain(|word| {
         !matches!(
             word.as_str(),
-            "number" | "call" | "ring" | "nummer" | "office" | "mobile" | "private"
+            "number"
+                | "call"
+                | "ring"
+                | "nummer"
+                | "office"
+                | "mobile"
+                | "private"
+                | "live"
+                | "lives"
+                | "street"
+                | "wohnen"
+                | "wohnt"
+                | "strasse"
+                | "rue"
+                | "habite"
+                | "habitent"
         )
     });
     topic.extend(question.people.iter().map(|mention| vault::when::fold(&mention.written)));
