@@ -2,7 +2,8 @@
 //!
 //! Every sentence it writes is checked: a name, a number or a date that stands in none of the passages takes the
 //! sentence out. What is left is marked with the passage that shares most words with it; when nothing is left,
-//! or there is no model, the passages' own best sentences answer.
+//! or less than half of what was written, or there is no model, the passages' own best sentences answer. Sentences
+//! said twice, table rows and broken-off ends go too: SmolLM2-135M wrote one line ten times before this was so.
 
 use corpus::chat::{Message, RenderOptions};
 use infer::{Cancel, Engine, GenerateOptions, Sampling, Session};
@@ -18,6 +19,10 @@ use crate::quote;
 const PASSAGES: usize = 4;
 const PASSAGE_BYTES: usize = 900;
 const MAX_TOKENS: usize = 160;
+/// Divides the scores of tokens that were written already.
+const REPETITION_PENALTY: f32 = 1.15;
+/// Words that a written sentence has at least.
+const LEAST_WORDS: usize = 4;
 /// Quotes given when no model writes.
 const QUOTES: usize = 4;
 
@@ -31,7 +36,10 @@ pub(crate) struct Composed {
 fn best(evidence: &Evidence, limit: usize) -> Vec<(&Passage, &crate::evidence::Candidate)> {
     let mut seen: Vec<usize> = Vec::new();
     let mut best = Vec::new();
-    for candidate in &evidence.candidates {
+    // "Summarize the mails about…" is not about events, unless there are only those.
+    let of_kind = |candidate: &&crate::evidence::Candidate| candidate.features.kind > 0.0;
+    let any_of_kind = evidence.candidates.iter().any(|candidate| of_kind(&candidate));
+    for candidate in evidence.candidates.iter().filter(|one| !any_of_kind || of_kind(one)) {
         if !seen.contains(&candidate.passage) && best.len() < limit {
             seen.push(candidate.passage);
             best.push((&evidence.passages[candidate.passage], candidate));
@@ -73,7 +81,12 @@ pub(crate) fn write(
     let messages = [Message::new("system", SYSTEM), Message::new("user", &prompt)];
     let options = RenderOptions { add_generation_prompt: true, ..RenderOptions::default() };
     let prompt = engine.encode_chat(&messages, &options)?;
-    let sampling = Sampling { temperature: 0.0, ..Sampling::default() };
+    // Small models fall into loops.
+    let sampling = Sampling {
+        temperature: 0.0,
+        repetition_penalty: REPETITION_PENALTY,
+        ..Sampling::default()
+    };
     let options =
         GenerateOptions { max_tokens: MAX_TOKENS, sampling, ..GenerateOptions::default() };
     let mut session = Session::new(engine);
@@ -81,8 +94,16 @@ pub(crate) fn write(
     let tokens = TokenCounts { prompt: written.prompt_tokens, generated: written.tokens.len() };
     let mut draft = Draft::new(Step::Write);
     let mut kept: Vec<String> = Vec::new();
-    for range in sentences::sentences(&written.text, 0..written.text.len()) {
+    let mut said: Vec<String> = Vec::new();
+    let sentences = sentences::sentences(&written.text, 0..written.text.len());
+    let n_written = sentences.len();
+    for range in sentences {
         let sentence = &written.text[range];
+        let folded = vault::text::words::key(sentence);
+        if !is_prose(sentence) || said.contains(&folded) {
+            continue;
+        }
+        said.push(folded);
         let Some(at) = supporting(sentence, &passages, question) else { continue };
         let (passage, candidate) = passages[at];
         let mark = draft.cite(
@@ -93,8 +114,17 @@ pub(crate) fn write(
         );
         kept.push(format!("{sentence} {mark}"));
     }
+    // Where most had to go, what is left is not a text: the passages speak for themselves.
+    let enough = !kept.is_empty() && kept.len() * 2 >= n_written;
     draft.text = kept.join(" ");
-    Ok((!kept.is_empty()).then_some(Composed { draft, tokens }))
+    Ok(enough.then_some(Composed { draft, tokens }))
+}
+
+/// A whole sentence: neither a table row nor the broken-off end.
+fn is_prose(sentence: &str) -> bool {
+    sentence.split_whitespace().count() >= LEAST_WORDS
+        && sentence.ends_with(['.', '!', '?', '…', '"', '”', '»'])
+        && !sentence.contains(" | ")
 }
 
 const SYSTEM: &str = "You help a person with their own mail, calendar and notes. Use only the passages given. Be brief.";
@@ -166,4 +196,17 @@ fn supporting(
         .max_by_key(|&(at, shared)| (shared, usize::MAX - at))?;
     // A sentence that shares less than half its words with any passage came from the model's own memory.
     (content.len() >= 2 && most * 2 >= content.len()).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_prose;
+
+    #[test]
+    fn table_rows_and_broken_off_ends_are_no_prose() {
+        assert!(is_prose("The firm comes on Saturday."));
+        assert!(!is_prose("V1 | Pilot's notebooks | Rotterdam."));
+        assert!(!is_prose("The firm comes on"));
+        assert!(!is_prose("Goethestr. 4."));
+    }
 }

@@ -12,11 +12,13 @@ pub(crate) struct Draft {
     pub step: Step,
     pub text: String,
     pub sources: Vec<Source>,
+    /// The share of the question's topic that what was looked up says; 1 where it was asked for outright.
+    pub covers: f32,
 }
 
 impl Draft {
     pub(crate) fn new(step: Step) -> Self {
-        Self { step, text: String::new(), sources: Vec::new() }
+        Self { step, text: String::new(), sources: Vec::new(), covers: 1.0 }
     }
 
     /// Cites `text[range]` of an item and returns its mark. The same passage keeps its number.

@@ -35,15 +35,17 @@ pub fn read(
     history: &[Turn],
     directory: &dyn Fn(&str) -> Directory,
     now: &ZonedDateTime,
+    without: &[String],
 ) -> (Question, Directory) {
     let known = directory(text);
-    let question = Question::read(text, &known, now);
+    let question = Question::read_without(text, &known, now, without);
     let Some((last, before)) = history.split_last() else { return (question, known) };
     if !refers_back(&question) {
         return (question, known);
     }
     let reach = before.len().saturating_sub(REACH);
-    let (former, former_directory) = read(&last.question, &before[reach..], directory, now);
+    let (former, former_directory) =
+        read(&last.question, &before[reach..], directory, now, without);
     // People of both turns have to be known to what follows.
     let mut people: Vec<_> = known.people().to_vec();
     people.extend(

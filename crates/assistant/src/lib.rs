@@ -7,6 +7,7 @@
 //! abstention that says what was searched and what came near.
 
 pub mod answer;
+mod chooser;
 mod compose;
 mod draft;
 pub mod embedding;
@@ -17,6 +18,7 @@ pub mod history;
 mod lookup;
 pub mod question;
 mod quote;
+mod reckon;
 pub mod score;
 mod turn;
 mod words;

@@ -10,7 +10,7 @@ use crate::answer::Step;
 use crate::draft::Draft;
 use crate::evidence::{Candidate, Evidence, Passage, sentences, spans};
 use crate::question::{Intent, Question, Wants};
-use crate::words;
+use crate::{reckon, words};
 
 /// A quote is lengthened by a neighbour up to this.
 const QUOTE_BYTES: usize = 320;
@@ -81,7 +81,12 @@ pub(crate) fn draft(
         .written
         .as_ref()
         .map_or(jiff::tz::TimeZone::UTC, |written| written.time_zone().clone());
-    let lead = lead(question, &times, &zone);
+    let mut lead = lead(question, &times, &zone);
+    if let Some(number) = reckon::worked_out(question, &passage.text[range.clone()]) {
+        lead = format!("{number}. ");
+    } else if lead.is_empty() && question.wants == Wants::Date {
+        lead = event_day(passage);
+    }
     if lead.is_empty() && matches!(question.intent, Intent::Find) {
         draft.step = Step::Quote;
     }
@@ -203,8 +208,16 @@ fn lead(question: &Question, times: &[Resolved], zone: &jiff::tz::TimeZone) -> S
         _ => None,
     };
     answer.map_or(String::new(), |time| {
-        format!("{}. ", capitalised(&long_months(&named_day(question, time, zone))))
+        format!("{}. ", capitalised(&vault::when::in_long(&named_day(question, time, zone))))
     })
+}
+
+/// An event that says no date itself is on its own.
+fn event_day(passage: &Passage) -> String {
+    match (&passage.written, passage.item.entry.kind) {
+        (Some(start), Kind::Event) => format!("{}. ", words::weekday_and_day(start.date())),
+        _ => String::new(),
+    }
 }
 
 /// "Since Friday" and "by Thursday" name one day, which is what a question for a date wants.
@@ -234,24 +247,6 @@ fn named_day(question: &Question, time: &Resolved, zone: &jiff::tz::TimeZone) ->
 fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// Intervals are said with short months; a lead spells them out.
-fn long_months(text: &str) -> String {
-    const LONG: [(&str, &str); 11] = [
-        (" Jan ", " January "),
-        (" Feb ", " February "),
-        (" Mar ", " March "),
-        (" Apr ", " April "),
-        (" Jun ", " June "),
-        (" Jul ", " July "),
-        (" Aug ", " August "),
-        (" Sep ", " September "),
-        (" Oct ", " October "),
-        (" Nov ", " November "),
-        (" Dec ", " December "),
-    ];
-    LONG.iter().fold(text.to_owned(), |text, (short, long)| text.replace(short, long))
 }
 
 /// Relative words with what they meant when they were written: "“yesterday” = 7 May 2026".

@@ -12,6 +12,7 @@ use vault::lookup::people::Person;
 use vault::store::Vault;
 
 use crate::answer::{Answer, Event, Source, Step, Timings, TokenCounts};
+use crate::chooser::{self, WEIGHED};
 use crate::draft::{Draft, source};
 use crate::error::Error;
 use crate::evidence::{self, Context, Evidence};
@@ -25,6 +26,9 @@ use crate::{compose, lookup, quote, score, words};
 pub struct Options {
     /// The owner's clock, with their zone.
     pub now: ZonedDateTime,
+    /// What the owner took away of how the question was read: a time, a person or a kind as
+    /// [`crate::answer::Reading`] gave it. Its words are then words like others.
+    pub without: Vec<String>,
     /// Nearest misses shown with an abstention.
     pub nearest: usize,
     /// Ends a model's writing early.
@@ -33,7 +37,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { now: ZonedDateTime::now(), nearest: 3, cancel: Cancel::new() }
+        Self { now: ZonedDateTime::now(), without: Vec::new(), nearest: 3, cancel: Cancel::new() }
     }
 }
 
@@ -82,16 +86,14 @@ impl Assistant {
         let begun = Instant::now();
         let common = self.common_people()?;
         let known = |text: &str| self.directory(text, &common);
-        let (question, directory) = history::read(text, history, &known, &options.now);
+        let (question, directory) =
+            history::read(text, history, &known, &options.now, &options.without);
+        let own = self.vault.owner()?.addresses;
+        let context = self.context(&directory, &own, options);
+        let question = lookup::occasion::resolved(&context, question, &options.without)?;
         let reading = question.reading();
         on_event(Event::Reading(reading.clone()));
         let understand = ms(begun);
-        let context = Context {
-            vault: &self.vault,
-            embedder: self.embedder.as_deref(),
-            now: &options.now,
-            directory: &directory,
-        };
         let searching = Instant::now();
         let mut outcome = self.answer(&context, &question, options)?;
         let search = outcome.search_ms.min(ms(searching));
@@ -112,44 +114,68 @@ impl Assistant {
         Ok(answer)
     }
 
-    /// The evidence for a question without an answer made of it: for evaluation and for fitting.
+    /// The evidence for a question without an answer made of it: for evaluation.
     pub fn evidence(&self, text: &str, options: &Options) -> Result<(Question, Evidence), Error> {
-        let common = self.common_people()?;
-        let directory = self.directory(text, &common);
-        let question = Question::read(text, &directory, &options.now);
-        let context = Context {
-            vault: &self.vault,
-            embedder: self.embedder.as_deref(),
-            now: &options.now,
-            directory: &directory,
-        };
-        let evidence = evidence::gather(&context, &question)?;
-        Ok((question, evidence))
+        self.read(text, options, |context, question| {
+            Ok((question.clone(), evidence::gather(context, question)?))
+        })
     }
 
-    /// What the quoting steps would say, sure or not, with the inputs of [`score::confidence`]: for fitting it.
-    /// `None` where a lookup answers.
+    /// What the quoting steps would say with each of the `most` best sentences: for fitting.
     pub fn unchecked(
         &self,
         text: &str,
         options: &Options,
-    ) -> Result<Option<([f32; score::SUMMARY], String)>, Error> {
-        let common = self.common_people()?;
-        let directory = self.directory(text, &common);
+        most: usize,
+    ) -> Result<Unchecked, Error> {
+        self.read(text, options, |context, question| {
+            let looked_up = lookup::answer(context, question)?.is_some();
+            let mut evidence = evidence::gather(context, question)?;
+            if let Some(engine) = &self.engine {
+                chooser::weigh(engine, &mut evidence, question, WEIGHED, &options.cancel)?;
+            }
+            let quoted = evidence.candidates.iter().take(most).map(|candidate| {
+                let passage = &evidence.passages[candidate.passage];
+                Quoted {
+                    item: passage.item.entry.id,
+                    features: candidate.features,
+                    score: candidate.score,
+                    sentence: passage.text[candidate.bytes.clone()].to_owned(),
+                    answer: quote::draft(&evidence, question, candidate, None).text,
+                }
+            });
+            let quoted = quoted.collect();
+            Ok(Unchecked { question: question.clone(), looked_up, quoted })
+        })
+    }
+
+    /// Reads a question that stands alone and does something with it.
+    fn read<T>(
+        &self,
+        text: &str,
+        options: &Options,
+        use_it: impl FnOnce(&Context<'_>, &Question) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let directory = self.directory(text, &self.common_people()?);
         let question = Question::read(text, &directory, &options.now);
-        let context = Context {
+        let own = self.vault.owner()?.addresses;
+        let context = self.context(&directory, &own, options);
+        use_it(&context, &lookup::occasion::resolved(&context, question, &options.without)?)
+    }
+
+    fn context<'a>(
+        &'a self,
+        directory: &'a Directory,
+        own: &'a [String],
+        options: &'a Options,
+    ) -> Context<'a> {
+        Context {
             vault: &self.vault,
             embedder: self.embedder.as_deref(),
             now: &options.now,
-            directory: &directory,
-        };
-        if lookup::answer(&context, &question)?.is_some() {
-            return Ok(None);
+            directory,
+            own,
         }
-        let evidence = evidence::gather(&context, &question)?;
-        let Some((best, other)) = quote::choose(&evidence, &question) else { return Ok(None) };
-        let draft = quote::draft(&evidence, &question, best, other);
-        Ok(Some((score::summary(&evidence, best, &question), draft.text)))
     }
 
     fn answer(
@@ -158,26 +184,44 @@ impl Assistant {
         question: &Question,
         options: &Options,
     ) -> Result<Outcome, Error> {
-        if let Some(draft) = lookup::answer(context, question)? {
+        let mut looked_up = lookup::answer(context, question)?;
+        if let Some(draft) = &looked_up
+            && draft.covers < SURELY_COVERED
+            && says_more(&evidence::gather(context, question)?, question, draft.covers)
+        {
+            looked_up = None;
+        }
+        if let Some(draft) = looked_up {
             let searched =
                 if draft.step == Step::Abstain { self.searched()? } else { String::new() };
             return Ok(Outcome { searched, ..Outcome::answered(draft, 0.0) });
         }
         let searching = Instant::now();
-        let evidence = evidence::gather(context, question)?;
+        let mut evidence = evidence::gather(context, question)?;
         let search_ms = ms(searching);
         if question.intent == Intent::Compose {
             return self.compose(&evidence, question, options, search_ms);
         }
-        let chosen = quote::choose(&evidence, question);
-        let sure = chosen.as_ref().is_some_and(|(best, _)| {
-            score::confidence(&evidence, best, question) >= score::ANSWERS_FROM
-        });
-        let draft = match chosen {
-            Some((best, other)) if sure => quote::draft(&evidence, question, best, other),
+        let mut step = None;
+        let mut tokens = TokenCounts::default();
+        let mut sure = confidence(&evidence, question, None);
+        if sure < score::SURE_FROM
+            && let Some(engine) = &self.engine
+            && let Some(chooser) = score::chooser(engine.name())
+        {
+            tokens = chooser::weigh(engine, &mut evidence, question, WEIGHED, &options.cancel)?;
+            evidence.rank(question, Some(chooser));
+            sure = confidence(&evidence, question, Some(chooser));
+            step = Some(Step::Choose);
+        }
+        let draft = match quote::choose(&evidence, question) {
+            Some((best, other)) if sure >= score::ANSWERS_FROM => {
+                quote::draft(&evidence, question, best, other)
+            }
             _ => return self.abstain(&evidence, question, options, search_ms),
         };
-        Ok(Outcome::answered(draft, search_ms))
+        let draft = Draft { step: step.unwrap_or(draft.step), ..draft };
+        Ok(Outcome { tokens, ..Outcome::answered(draft, search_ms) })
     }
 
     /// Summaries and drafts: the model's words where they hold, else the passages'.
@@ -260,7 +304,8 @@ impl Assistant {
         {
             return Ok(Arc::clone(people));
         }
-        let people: Vec<Known> = self.vault.top_people(PEOPLE)?.iter().map(known).collect();
+        let people = self.vault.top_people(PEOPLE)?;
+        let people: Vec<Known> = people.iter().map(|person| self.known(person)).collect();
         let people = Arc::new(people);
         *remembered = Some((n, Arc::clone(&people)));
         Ok(people)
@@ -276,12 +321,49 @@ impl Assistant {
             // A vault that cannot be read says so in the search that follows.
             for person in self.vault.people(&word.term).unwrap_or_default() {
                 if !people.iter().any(|known| known.id == person.id) {
-                    people.push(known(&person));
+                    people.push(self.known(&person));
                 }
             }
         }
         Directory::new(people)
     }
+
+    /// A person as questions name them: by the nickname on their card too.
+    fn known(&self, person: &Person) -> Known {
+        let mut names = person.names.clone();
+        // A card that cannot be read says so in the search that follows.
+        let card = person.card.and_then(|card| self.vault.item(card).ok().flatten()?.card);
+        let nicknames = card.iter().flat_map(|card| &card.fields).filter(|(label, _)| {
+            label.split(';').next().is_some_and(|label| label.eq_ignore_ascii_case("nickname"))
+        });
+        names.extend(nicknames.map(|(_, name)| name.clone()));
+        Known {
+            id: person.id,
+            name: person.name.clone(),
+            names,
+            addresses: person.addresses.clone(),
+            weight: usize::try_from(person.n_items).unwrap_or(usize::MAX),
+            has_card: person.card.is_some(),
+        }
+    }
+}
+
+/// What quoting would say, whether or not it is sure enough.
+pub struct Unchecked {
+    pub question: Question,
+    /// A lookup answers, and nothing is quoted.
+    pub looked_up: bool,
+    /// One for each sentence, best first.
+    pub quoted: Vec<Quoted>,
+}
+
+/// A sentence and the answer made of it.
+pub struct Quoted {
+    pub item: i64,
+    pub features: evidence::Features,
+    pub score: f32,
+    pub sentence: String,
+    pub answer: String,
 }
 
 #[derive(Debug)]
@@ -305,15 +387,24 @@ impl Outcome {
     }
 }
 
-fn known(person: &Person) -> Known {
-    Known {
-        id: person.id,
-        name: person.name.clone(),
-        names: person.names.clone(),
-        addresses: person.addresses.clone(),
-        weight: usize::try_from(person.n_items).unwrap_or(usize::MAX),
-        has_card: person.card.is_some(),
-    }
+/// A looked-up answer that covers this share of the question is not doubted.
+const SURELY_COVERED: f32 = 0.8;
+/// A sentence that covers this much more than what was looked up is listened to instead.
+const SAYS_MORE: f32 = 0.15;
+
+/// Whether the best sentence outside the calendar says more of the question than what was looked up does.
+fn says_more(evidence: &Evidence, question: &Question, covers: f32) -> bool {
+    evidence.candidates.first().is_some_and(|best| {
+        let kind = evidence.passages[best.passage].item.entry.kind;
+        let typed = question.wants == crate::question::Wants::Text || best.features.fits > 0.9;
+        kind != Kind::Event && typed && best.features.coverage >= covers + SAYS_MORE
+    })
+}
+
+/// How sure the sentence that would be quoted is the answer.
+fn confidence(evidence: &Evidence, question: &Question, chooser: Option<&score::Chooser>) -> f32 {
+    quote::choose(evidence, question)
+        .map_or(0.0, |(best, _)| score::confidence(evidence, best, question, chooser))
 }
 
 /// Which premise has no support, in words.

@@ -1,21 +1,7 @@
 //! Words for people: dates written out, numbers with their separators.
 
 use jiff::civil::Date;
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
+use vault::when;
 
 /// `1 mail`, `1,204 mails`.
 pub(crate) fn count_of(n: usize, noun: &str) -> String {
@@ -36,14 +22,24 @@ pub(crate) fn grouped(n: usize) -> String {
     text
 }
 
+/// `1,204`, `4.50`: cents when there are any.
+pub(crate) fn decimal(value: f64) -> String {
+    let cents = (value * 100.0).round();
+    if cents.abs() >= 1e15 {
+        return value.to_string();
+    }
+    let (whole, rest) = (cents.abs() as usize / 100, cents.abs() as usize % 100);
+    let sign = if cents < 0.0 { "−" } else { "" };
+    if rest == 0 {
+        format!("{sign}{}", grouped(whole))
+    } else {
+        format!("{sign}{}.{rest:02}", grouped(whole))
+    }
+}
+
 /// `3 May 2026`.
 pub(crate) fn day(date: Date) -> String {
-    format!(
-        "{} {} {}",
-        date.day(),
-        MONTHS[usize::from(date.month().unsigned_abs()) - 1],
-        date.year()
-    )
+    format!("{} {} {}", date.day(), when::long_month(date), date.year())
 }
 
 /// `Tuesday 3 May 2026`.

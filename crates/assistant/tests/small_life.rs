@@ -31,10 +31,13 @@ BEGIN:VEVENT\r\nUID:dentist@x\r\nDTSTART;TZID=Europe/Berlin:20261202T090000\r\nD
 SUMMARY:Dentist appointment\r\nLOCATION:Goethestr. 4\r\nEND:VEVENT\r\n\
 BEGIN:VEVENT\r\nUID:choir@x\r\nDTSTART;TZID=Europe/Berlin:20261006T190000\r\nDTEND;TZID=Europe/Berlin:20261006T210000\r\n\
 RRULE:FREQ=WEEKLY;COUNT=12\r\nSUMMARY:Choir rehearsal\r\nLOCATION:St. Marien\r\n\
-ORGANIZER;CN=Mira Sand:mailto:mira@choir.example\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+ORGANIZER;CN=Mira Sand:mailto:mira@choir.example\r\nEND:VEVENT\r\n\
+BEGIN:VEVENT\r\nUID:norway@x\r\nDTSTART;VALUE=DATE:20260801\r\nDTEND;VALUE=DATE:20260815\r\n\
+SUMMARY:Norway\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
 
 const CONTACTS: &str = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Anna Meier\r\nEMAIL;TYPE=home:anna@meier.example\r\nTEL;TYPE=cell:+49 171 3920001\r\n\
 TEL;TYPE=work:+49 30 23125 111\r\nBDAY:19880229\r\nEND:VCARD\r\n\
+BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Edith Owner\r\nNICKNAME:Mum\r\nTEL:+44 117 496 0199\r\nEND:VCARD\r\n\
 BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Mira Sand\r\nEMAIL:mira@choir.example\r\nTEL:+49 30 23125 222\r\nEND:VCARD\r\n\
 BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Tom Okafor\r\nEMAIL:tom@okafor.example\r\nTEL:+49 30 23125 333\r\nEND:VCARD\r\n";
 
@@ -86,6 +89,16 @@ fn life() -> Life {
             "Thu, 19 Nov 2026 08:00:00 +0100",
             "Glue",
             "The glue for the canoe is called Seafix 9. Can you buy two tubes?\r\n\r\nTom",
+        ),
+    );
+    put(
+        "mail/5.eml",
+        &mail(
+            "m5",
+            "Jens Lund <jens@lund.example>",
+            "Mon, 16 Nov 2026 08:00:00 +0100",
+            "Garage",
+            "Guten Tag,\r\n\r\ndie Miete für die Garage beträgt ab Januar 92,50 € statt bisher 85,00 €.\r\n\r\nJens Lund",
         ),
     );
     put("calendar/home.ics", CALENDAR);
@@ -205,7 +218,7 @@ fn a_swapped_person_is_refused_with_what_was_found() {
             .any(|source| source.quote.contains("crack") || source.title == "Canoe"),
         "{answer:?}"
     );
-    assert!(answer.searched.contains("4 mails"), "{}", answer.searched);
+    assert!(answer.searched.contains("5 mails"), "{}", answer.searched);
     life.assert_quotes(&answer);
 }
 
@@ -256,6 +269,82 @@ fn a_summary_without_a_model_is_the_sources_own_words() {
     assert_eq!(answer.step, Step::Quote);
     assert!(answer.sources.len() >= 2);
     life.assert_quotes(&answer);
+}
+
+#[test]
+fn a_question_in_english_finds_what_is_said_in_german() {
+    let life = life();
+    let answer = life.ask("How much is the rent for the garage?");
+    assert!(answer.sources[0].quote.contains("85,00"), "{answer:?}");
+    life.assert_quotes(&answer);
+}
+
+#[test]
+fn a_rise_is_worked_out_from_the_two_amounts_that_are_stated() {
+    let life = life();
+    let answer = life.ask("By how much does the rent for the garage rise?");
+    assert!(answer.answer.starts_with("7.50: 92.50 − 85"), "{}", answer.answer);
+}
+
+#[test]
+fn a_mother_is_whoever_the_contacts_call_mum() {
+    let life = life();
+    let answer = life.ask("What is my mother's phone number?");
+    assert!(answer.answer.contains("+44 117 496 0199"), "{}", answer.answer);
+}
+
+#[test]
+fn what_somebody_wrote_last_is_their_newest_mail() {
+    let life = life();
+    let answer = life.ask("What did Tom Okafor write last?");
+    assert_eq!(answer.step, Step::Lookup);
+    assert!(answer.sources[0].title == "Glue" && answer.answer.contains("Seafix 9"), "{answer:?}");
+    life.assert_quotes(&answer);
+}
+
+#[test]
+fn what_is_next_in_the_calendar_is_the_next_event() {
+    let life = life();
+    let answer = life.ask("What is next in my calendar?");
+    assert_eq!(answer.step, Step::Lookup);
+    assert!(answer.answer.contains("Choir rehearsal"), "{}", answer.answer);
+}
+
+#[test]
+fn an_event_that_is_not_on_the_day_asked_about_is_a_wrong_premise() {
+    let life = life();
+    let answer = life.ask("At what time is the choir rehearsal on 3 December?");
+    assert_eq!(answer.step, Step::Abstain, "{}", answer.answer);
+    assert!(answer.answer.contains("not on 3 Dec 2026"), "{}", answer.answer);
+}
+
+#[test]
+fn the_last_day_of_a_holiday_is_where_it_ends() {
+    let life = life();
+    let answer = life.ask("When was the last day in Norway?");
+    assert!(answer.answer.starts_with("Friday 14 August 2026"), "{}", answer.answer);
+}
+
+#[test]
+fn the_day_of_an_event_is_a_time_like_any_other() {
+    let life = life();
+    let answer = life.ask("What do I have on the day of the dentist appointment?");
+    assert!(answer.reading.times[0].ends_with("= 2 Dec 2026"), "{:?}", answer.reading);
+    assert!(answer.answer.contains("Dentist appointment"), "{}", answer.answer);
+}
+
+#[test]
+fn a_reading_that_is_taken_away_leaves_its_words() {
+    let life = life();
+    let question = "How many mails did Tom send me last week?";
+    let without = |taken: &str| {
+        let options = Options { without: vec![taken.to_owned()], ..options() };
+        life.assistant.ask(question, &[], &options, &mut |_| {}).expect("answered").reading
+    };
+    assert_eq!(without("last week = 16–22 Nov 2026").times, Vec::<String>::new());
+    assert_eq!(without("Tom Okafor").people, Vec::<String>::new());
+    assert_eq!(without("mail").kinds, Vec::<String>::new());
+    assert_eq!(without("nothing of this").people, ["Tom Okafor"]);
 }
 
 #[test]

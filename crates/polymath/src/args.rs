@@ -312,6 +312,9 @@ pub enum EvalCommand {
         /// Print each question that was answered wrong.
         #[arg(long)]
         misses: bool,
+        /// Instead of asking, write what the constants are fitted on, one question a line.
+        #[arg(long, value_name = "FILE")]
+        features: Option<PathBuf>,
         #[command(flatten)]
         json: Json,
         #[command(flatten)]

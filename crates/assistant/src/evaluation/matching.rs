@@ -37,15 +37,20 @@ pub fn correct(question: &Question, answer: &str) -> bool {
                 .any(|value| wanted.is_some_and(|wanted| (value - wanted).abs() < 1e-6))
         }
         Type::List => {
-            !question.items.is_empty() && question.items.iter().all(|item| item_said(&answer, item))
+            !question.items.is_empty()
+                && question.items.iter().all(|item| item_said(question, &answer, item))
         }
     }
 }
 
 /// Every part of a list's item stands in the answer: `Stand-up 10:00` in "Stand-up, Tuesday …, 10:00–10:15".
-fn item_said(answer: &str, item: &str) -> bool {
+/// A day counts in any form.
+fn item_said(question: &Question, answer: &str, item: &str) -> bool {
     if says(answer, item) {
         return true;
+    }
+    if let Ok(day) = item.parse::<Date>() {
+        return days(question, answer).is_some_and(|days| days.contains(&Some(day)));
     }
     let said: Vec<String> = words::tokens(answer).into_iter().map(|token| token.term).collect();
     words::tokens(item)
@@ -150,6 +155,8 @@ mod tests {
             accept: accept.iter().map(|form| (*form).to_owned()).collect(),
             items: Vec::new(),
             evidence: Vec::new(),
+            also: Vec::new(),
+            cross_language: false,
             now: "2026-11-24T09:00[Europe/Berlin]".parse().expect("valid"),
         }
     }

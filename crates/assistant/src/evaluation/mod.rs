@@ -4,6 +4,7 @@
 //! Questions are split in two halves by a rule that knows nothing of them ([`Half::of`]): constants of the
 //! assistant are fitted on one half, and what is reported is the other.
 
+pub mod fitting;
 mod matching;
 mod questions;
 
@@ -28,8 +29,12 @@ pub struct Outcome {
     pub half: Half,
     pub step: Step,
     pub correct: bool,
+    /// The first passage quoted says it, whatever is quoted after it.
+    pub first_correct: bool,
     /// The question has no answer in the data.
     pub unanswerable: bool,
+    /// No proof is in the question's language.
+    pub cross_language: bool,
     pub abstained: bool,
     /// Share of the proofs among the first five and ten items found; `None` where there is nothing to find.
     pub recall_at_5: Option<f64>,
@@ -48,6 +53,8 @@ pub struct Summary {
     pub n: usize,
     pub correct: usize,
     pub accuracy: f64,
+    /// The same for the first passage quoted alone.
+    pub first_accuracy: f64,
     pub recall_at_5: f64,
     pub recall_at_10: f64,
     /// Cited passages from a proving item, of all cited in answers to answerable questions.
@@ -59,6 +66,8 @@ pub struct Summary {
     pub abstention_f1: f64,
     /// Share of questions that each step answered.
     pub steps: BTreeMap<String, f64>,
+    /// Median milliseconds of each step.
+    pub steps_p50_ms: BTreeMap<String, f64>,
     /// Of lookups, quotes and templates, in milliseconds.
     pub p50_ms: f64,
     pub p95_ms: f64,
@@ -74,6 +83,9 @@ pub struct Report {
     /// Of each half, by kind of question.
     pub fit_by_kind: BTreeMap<String, Summary>,
     pub report_by_kind: BTreeMap<String, Summary>,
+    /// Of each half, the questions that no source answers in their own language.
+    pub fit_cross_language: Summary,
+    pub report_cross_language: Summary,
 }
 
 /// Asks every question. `before` is called with its position ahead of each, for progress.
@@ -100,17 +112,23 @@ pub fn one(assistant: &Assistant, question: &Question) -> Result<Outcome, Error>
     let unanswerable = question.kind_of_answer == Type::None;
     let abstained = answer.step == Step::Abstain;
     let (n_proving, n_exact) = citations(assistant, question, &answer)?;
+    let first = match answer.step {
+        Step::Lookup => answer.answer.as_str(),
+        _ => answer.answer.lines().next().unwrap_or_default(),
+    };
+    let right = |text: &str| {
+        if unanswerable { abstained } else { !abstained && correct(question, text) }
+    };
+    let (first_correct, correct) = (right(first), right(&answer.answer));
     Ok(Outcome {
         id: question.id.clone(),
         kind: question.kind.clone(),
         half: Half::of(&question.id),
         step: answer.step,
-        correct: if unanswerable {
-            abstained
-        } else {
-            !abstained && correct(question, &answer.answer)
-        },
+        correct,
+        first_correct,
         unanswerable,
+        cross_language: question.cross_language,
         abstained,
         recall_at_5,
         recall_at_10,
@@ -138,7 +156,7 @@ fn citations(
 }
 
 fn proves_any(assistant: &Assistant, question: &Question, id: i64) -> Result<bool, Error> {
-    for proof in &question.evidence {
+    for proof in question.evidence.iter().chain(&question.also) {
         if proves(assistant, proof, id)? {
             return Ok(true);
         }
@@ -176,6 +194,13 @@ fn recalls(
     }
     let (_, evidence) = assistant.evidence(&question.question, options)?;
     let share = |k: usize| -> Result<f64, Error> {
+        for proof in &question.also {
+            for &id in evidence.hits.iter().take(k) {
+                if proves(assistant, proof, id)? {
+                    return Ok(1.0);
+                }
+            }
+        }
         let mut found = 0;
         for proof in &question.evidence {
             for &id in evidence.hits.iter().take(k) {
@@ -203,7 +228,19 @@ pub fn report(outcomes: Vec<Outcome>) -> Report {
     let fit = summary(&of(Half::Fit).collect::<Vec<_>>());
     let report = summary(&of(Half::Report).collect::<Vec<_>>());
     let (fit_by_kind, report_by_kind) = (by_kind(Half::Fit), by_kind(Half::Report));
-    Report { fit, report, fit_by_kind, report_by_kind, outcomes }
+    let crossing = |half: Half| {
+        summary(&of(half).filter(|outcome| outcome.cross_language).collect::<Vec<_>>())
+    };
+    let (fit_cross_language, report_cross_language) = (crossing(Half::Fit), crossing(Half::Report));
+    Report {
+        fit,
+        report,
+        fit_by_kind,
+        report_by_kind,
+        fit_cross_language,
+        report_cross_language,
+        outcomes,
+    }
 }
 
 pub fn summary(outcomes: &[&Outcome]) -> Summary {
@@ -226,6 +263,13 @@ pub fn summary(outcomes: &[&Outcome]) -> Summary {
     for outcome in outcomes {
         *steps.entry(format!("{:?}", outcome.step).to_lowercase()).or_default() += 1.0 / n as f64;
     }
+    let steps_p50_ms = steps.keys().map(|step| {
+        let of_step = outcomes.iter().filter(|o| format!("{:?}", o.step).to_lowercase() == *step);
+        let mut times: Vec<f64> = of_step.map(|o| o.milliseconds).collect();
+        times.sort_by(f64::total_cmp);
+        (step.clone(), times.get(times.len() / 2).copied().unwrap_or_default())
+    });
+    let steps_p50_ms = steps_p50_ms.collect();
     let cheap = |o: &&&Outcome| !matches!(o.step, Step::Choose | Step::Write);
     let mut times: Vec<f64> = outcomes.iter().filter(cheap).map(|o| o.milliseconds).collect();
     times.sort_by(f64::total_cmp);
@@ -237,6 +281,7 @@ pub fn summary(outcomes: &[&Outcome]) -> Summary {
         n,
         correct: count(&|o| o.correct),
         accuracy: share(count(&|o| o.correct), n),
+        first_accuracy: share(count(&|o| o.first_correct), n),
         recall_at_5: mean(outcomes.iter().filter_map(|o| o.recall_at_5).collect()),
         recall_at_10: mean(outcomes.iter().filter_map(|o| o.recall_at_10).collect()),
         citation_precision: share(proving, cited),
@@ -252,6 +297,7 @@ pub fn summary(outcomes: &[&Outcome]) -> Summary {
             0.0
         },
         steps,
+        steps_p50_ms,
         p50_ms: times.get(at(0.5, times.len())).copied().unwrap_or_default(),
         p95_ms: times.get(at(0.95, times.len())).copied().unwrap_or_default(),
         answer_chars: lengths.get(at(0.5, lengths.len())).copied().unwrap_or_default(),

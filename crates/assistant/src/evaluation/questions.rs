@@ -45,7 +45,12 @@ pub struct Question {
     pub accept: Vec<String>,
     /// What a list must name.
     pub items: Vec<String>,
+    /// All of these together prove the answer.
     pub evidence: Vec<Proof>,
+    /// Each of these proves it alone.
+    pub also: Vec<Proof>,
+    /// No proof is in the question's language.
+    pub cross_language: bool,
     /// The owner's clock.
     pub now: ZonedDateTime,
 }
@@ -65,6 +70,10 @@ struct Line {
     items: Vec<String>,
     #[serde(default)]
     evidence: Vec<Proof>,
+    #[serde(default)]
+    also: Vec<Proof>,
+    #[serde(default)]
+    cross_language: bool,
     now: String,
 }
 
@@ -107,6 +116,8 @@ pub fn read(path: &Path, zone: &jiff::tz::TimeZone) -> Result<Vec<Question>, Err
             accept: line.accept,
             items: line.items,
             evidence: line.evidence,
+            also: line.also,
+            cross_language: line.cross_language,
             now,
         });
     }

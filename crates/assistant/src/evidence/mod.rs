@@ -22,6 +22,7 @@ use vault::when::Resolved;
 
 use crate::question::names::Directory;
 use crate::question::{Part, Question};
+use crate::score::{self, Chooser};
 use terms::Terms;
 
 /// Items whose sentences are read.
@@ -83,6 +84,15 @@ pub struct Features {
     pub statement: f32,
     /// Reached by one hop.
     pub hop: f32,
+    /// How telling the most telling topic word is that the whole item lacks: 0 when it lacks none.
+    pub absent: f32,
+    /// Share of the sentence's telling words that the question does not have: an answer says something new.
+    pub news: f32,
+    /// Whoever is said to have written or said it is the author; 0.5 when nobody is.
+    pub wrote: f32,
+    /// How much better a model expects the question after this sentence than without, nats per token; 0 without a
+    /// model.
+    pub asked: f32,
 }
 
 /// A sentence that may answer.
@@ -108,6 +118,8 @@ pub struct Context<'a> {
     pub embedder: Option<&'a dyn Embed>,
     pub now: &'a ZonedDateTime,
     pub directory: &'a Directory,
+    /// The owner's addresses.
+    pub own: &'a [String],
 }
 
 /// Finds and ranks. `more` are words a former turn adds.
@@ -117,7 +129,7 @@ pub fn gather(context: &Context<'_>, question: &Question) -> Result<Evidence, va
         topic = question.words.iter().map(|word| word.term.clone()).collect();
     }
     let mut terms = Terms::new(context.vault, &topic)?;
-    let (mut passages, hits) = passages(context, question, &topic)?;
+    let (mut passages, hits) = passages(context, question, &topic, &terms.alike)?;
     hop(context, &mut passages)?;
     let newest = passages.iter().filter_map(starts).max().unwrap_or(0);
     let oldest = passages.iter().filter_map(starts).min().unwrap_or(0);
@@ -129,16 +141,24 @@ pub fn gather(context: &Context<'_>, question: &Question) -> Result<Evidence, va
         };
         candidates.extend(read(context, question, passage, at, &mut terms, recency));
     }
-    for candidate in &mut candidates {
-        candidate.score = crate::score::sentence(&candidate.features, question);
+    let mut evidence = Evidence { passages, candidates, terms, hits };
+    evidence.rank(question, None);
+    Ok(evidence)
+}
+
+impl Evidence {
+    /// Scores the candidates and puts the best first.
+    pub fn rank(&mut self, question: &Question, chooser: Option<&Chooser>) {
+        for candidate in &mut self.candidates {
+            candidate.score = score::sentence(&candidate.features, question, chooser);
+        }
+        self.candidates.sort_by(|a, b| {
+            b.score
+                .total_cmp(&a.score)
+                .then(a.passage.cmp(&b.passage))
+                .then(a.bytes.start.cmp(&b.bytes.start))
+        });
     }
-    candidates.sort_by(|a, b| {
-        b.score
-            .total_cmp(&a.score)
-            .then(a.passage.cmp(&b.passage))
-            .then(a.bytes.start.cmp(&b.bytes.start))
-    });
-    Ok(Evidence { passages, candidates, terms, hits })
 }
 
 fn starts(passage: &Passage) -> Option<i64> {
@@ -150,22 +170,29 @@ fn passages(
     context: &Context<'_>,
     question: &Question,
     topic: &[String],
+    alike: &[(String, Vec<String>)],
 ) -> Result<(Vec<Passage>, Vec<i64>), vault::error::Error> {
     let mut words: Vec<&str> = topic.iter().map(String::as_str).collect();
     let names: Vec<String> =
         question.people.iter().map(|mention| vault::when::fold(&mention.written)).collect();
     words.extend(names.iter().map(String::as_str));
     let text = words.join(" ");
-    let mut queries = vec![Query { text: text.clone(), limit: MAX_ITEMS, ..Query::default() }];
+    let plain = Query {
+        meaning: question.text.clone(),
+        alike: alike.to_vec(),
+        limit: MAX_ITEMS,
+        ..Query::default()
+    };
+    let mut queries = vec![Query { text: text.clone(), ..plain.clone() }];
     let authors: Vec<String> =
         question.people.iter().filter(|m| m.part == Part::From).map(|m| m.name.clone()).collect();
     if !authors.is_empty() {
         let text = topic.join(" ");
-        queries.push(Query { text, from: authors, limit: MAX_ITEMS / 2, ..Query::default() });
+        queries.push(Query { text, from: authors, limit: MAX_ITEMS / 2, ..plain.clone() });
     }
     if let Some(time) = question.times.first() {
         let interval = Some(Interval { start: time.start, end: time.end });
-        queries.push(Query { text, interval, limit: MAX_ITEMS / 2, ..Query::default() });
+        queries.push(Query { text, interval, limit: MAX_ITEMS / 2, ..plain });
     }
     let mut passages: Vec<Passage> = Vec::new();
     let mut hits: Vec<i64> = Vec::new();
@@ -256,7 +283,8 @@ fn read(
     } else {
         surroundings(text, &passage.best)
     };
-    let ranges = sentences::sentences(text, within);
+    let mut ranges = sentences::sentences(text, within);
+    ranges.retain(|range| says_something(passage, range));
     let in_sentences: Vec<Vec<f32>> =
         ranges.iter().map(|range| terms.found_in(&text[range.clone()])).collect();
     let header = terms.found_in(&header(passage));
@@ -264,6 +292,8 @@ fn read(
     let item = terms.share(&whole);
     let folded_text = vault::text::words::key(text);
     let names = share_of_names(question, &folded_text, passage);
+    let absent = terms.most_telling_absent(&whole);
+    let wrote = wrote(context, question, passage);
     let quoted_from = quoted_start(text);
     ranges
         .iter()
@@ -314,10 +344,21 @@ fn read(
                 kind: asked_kind(question, passage.item.entry.kind),
                 statement: statement(sentence, idx == 0),
                 hop: flag(passage.hop),
+                absent,
+                news: terms.news(sentence),
+                wrote,
+                asked: 0.0,
             };
             Candidate { passage: at, bytes: range.clone(), features, times, score: 0.0 }
         })
         .collect()
+}
+
+/// Not a title line, which the source's name says already. Events and cards have no other words.
+fn says_something(passage: &Passage, range: &Range<usize>) -> bool {
+    let title = passage.item.entry.title.trim();
+    let titled = !matches!(passage.item.entry.kind, Kind::Event | Kind::Contact);
+    !(titled && !title.is_empty() && &passage.text[range.clone()] == title)
 }
 
 fn flag(yes: bool) -> f32 {
@@ -457,6 +498,30 @@ fn people(
         weakest = weakest.min(here);
     }
     weakest
+}
+
+/// Whether the one who told is the one asked about.
+fn wrote(context: &Context<'_>, question: &Question, passage: &Passage) -> f32 {
+    let tellers: Vec<&crate::question::names::Mention> =
+        question.people.iter().filter(|mention| mention.part == Part::From).collect();
+    if tellers.is_empty() && !question.by_owner {
+        return 0.5;
+    }
+    let authors = passage.item.people.iter().filter(|person| {
+        matches!(person.role, Role::From | Role::Organizer | Role::Author | Role::Subject)
+    });
+    let is_teller = |person: &vault::item::PersonRef| {
+        if question.by_owner {
+            return person.address.as_ref().is_some_and(|own| context.own.contains(own));
+        }
+        tellers.iter().flat_map(|mention| &mention.ids).any(|id| {
+            let known = context.directory.get(*id);
+            known.is_some_and(|known| known.is(&person.name, person.address.as_deref()))
+        })
+    };
+    // What the owner noted is the owner's word.
+    let own_note = question.by_owner && passage.item.entry.kind == Kind::Note;
+    flag(own_note || authors.into_iter().any(is_teller))
 }
 
 /// The given name, when a full name was asked for: sources rarely say both.

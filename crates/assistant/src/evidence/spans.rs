@@ -23,7 +23,7 @@ const CURRENCIES: &[&str] = &[
     "eur", "euro", "euros", "chf", "usd", "gbp", "dollar", "dollars", "pounds", "francs", "franken",
 ];
 
-/// Number words up to twelve, for answers like "three instalments".
+/// Number words, for answers like "three instalments" and "zweieinhalb Kilo".
 const NUMBER_WORDS: &[(&str, f64)] = &[
     ("one", 1.0),
     ("two", 2.0),
@@ -57,6 +57,31 @@ const NUMBER_WORDS: &[(&str, f64)] = &[
     ("neuf", 9.0),
     ("dix", 10.0),
     ("douze", 12.0),
+    ("thirteen", 13.0),
+    ("fourteen", 14.0),
+    ("fifteen", 15.0),
+    ("sixteen", 16.0),
+    ("twenty", 20.0),
+    ("thirty", 30.0),
+    ("forty", 40.0),
+    ("fifty", 50.0),
+    ("hundred", 100.0),
+    ("anderthalb", 1.5),
+    ("eineinhalb", 1.5),
+    ("zweieinhalb", 2.5),
+    ("dreieinhalb", 3.5),
+    ("funfzehn", 15.0),
+    ("zwanzig", 20.0),
+    ("dreissig", 30.0),
+    ("vierzig", 40.0),
+    ("funfzig", 50.0),
+    ("hundert", 100.0),
+    ("quinze", 15.0),
+    ("vingt", 20.0),
+    ("trente", 30.0),
+    ("quarante", 40.0),
+    ("cinquante", 50.0),
+    ("cent", 100.0),
 ];
 
 /// All numbers of a text in digits, read with either decimal mark: `1.465,00` and `1,465.00` are one value.

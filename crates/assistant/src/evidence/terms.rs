@@ -6,15 +6,31 @@ use vault::search::Query;
 use vault::store::Vault;
 use vault::text::words::{self, Stems};
 
+use crate::question::{alike, lexicon};
+
+/// What another word for a topic word counts.
+const OTHER_WORD: f32 = 0.8;
+
 /// Topic words of one question.
 pub struct Terms {
     /// The folded words, in the question's order.
     pub words: Vec<String>,
     /// Inverse document frequency of each word.
     pub weights: Vec<f32>,
+    /// What a word that occurs nowhere weighs.
+    most: f32,
+    /// Other words for each of them.
+    pub alike: Vec<(String, Vec<String>)>,
     /// Word index by each of its stems.
     by_stem: HashMap<String, usize>,
+    /// Word index by the stems of other words for it.
+    by_other: HashMap<String, usize>,
     stems: Stems,
+}
+
+/// Inverse document frequency of a word that `matching` of `total` passages have.
+fn rarity(total: f32, matching: f32) -> f32 {
+    (1.0 + (total - matching + 0.5).max(0.5) / (matching + 0.5)).ln()
 }
 
 impl Terms {
@@ -26,7 +42,10 @@ impl Terms {
         let mut terms = Self {
             words: Vec::new(),
             weights: Vec::new(),
+            most: rarity(total, 0.0),
+            alike: Vec::new(),
             by_stem: HashMap::new(),
+            by_other: HashMap::new(),
             stems: Stems::default(),
         };
         for word in words {
@@ -40,30 +59,43 @@ impl Terms {
             if of_word.iter().any(|stem| terms.by_stem.contains_key(stem)) {
                 continue;
             }
-            let query = Query { text: word.clone(), limit: 1, ..Query::default() };
+            let others = alike::of(word, &mut stems);
+            let as_one = vec![(word.clone(), others.clone())];
+            let query = Query { text: word.clone(), alike: as_one, limit: 1, ..Query::default() };
             let matching = vault.search(&query, None)?.n_matching as f32;
-            let rarity = (1.0f32 + (total - matching + 0.5).max(0.5) / (matching + 0.5)).ln();
             for stem in of_word {
                 terms.by_stem.insert(stem, terms.words.len());
             }
+            for stem in others.iter().flat_map(|other| stems.stems_of(other)).collect::<Vec<_>>() {
+                terms.by_other.entry(stem).or_insert(terms.words.len());
+            }
+            terms.alike.push((word.clone(), others));
             terms.words.push(word.clone());
-            terms.weights.push(rarity);
+            terms.weights.push(rarity(total, matching));
         }
         Ok(terms)
     }
 
-    /// How much of each topic word the text has: 1 for the word or its stem, 0.6 for a compound with it.
+    /// How much of each topic word the text has: 1 for the word or its stem, [`OTHER_WORD`] for another word of the
+    /// same meaning, 0.6 for a compound with it.
     pub fn found_in(&mut self, text: &str) -> Vec<f32> {
         let mut found = vec![0f32; self.words.len()];
         if self.words.is_empty() {
             return found;
         }
-        let Self { words: topic, by_stem, stems, .. } = self;
+        let Self { words: topic, by_stem, by_other, stems, .. } = self;
         words::each_token(text, |term, _, _| {
             for language in words::LANGUAGES {
                 if let Some(&at) = by_stem.get(stems.stem(term, language)) {
                     found[at] = 1.0;
                     return;
+                }
+            }
+            for language in words::LANGUAGES {
+                if let Some(&at) = by_other.get(stems.stem(term, language))
+                    && found[at] < OTHER_WORD
+                {
+                    found[at] = OTHER_WORD;
                 }
             }
             for (at, word) in topic.iter().enumerate() {
@@ -87,13 +119,27 @@ impl Terms {
         self.weights.iter().zip(found).map(|(weight, found)| weight * found).sum::<f32>() / total
     }
 
-    /// Topic words that none of the findings has at all.
-    pub fn missing(&self, found: &[f32]) -> Vec<&str> {
-        self.words
-            .iter()
-            .zip(found)
-            .filter(|(_, found)| **found == 0.0)
-            .map(|(word, _)| word.as_str())
-            .collect()
+    /// The weight of the most telling topic word that is not found, as a share of the most a word can weigh.
+    pub fn most_telling_absent(&self, found: &[f32]) -> f32 {
+        let absent = self.weights.iter().zip(found).filter(|(_, found)| **found == 0.0);
+        absent.map(|(weight, _)| weight / self.most).fold(0.0, f32::max)
+    }
+
+    /// Share of a sentence's telling words that are no topic words.
+    pub fn news(&mut self, sentence: &str) -> f32 {
+        let Self { by_stem, by_other, stems, .. } = self;
+        let (mut telling, mut new) = (0usize, 0usize);
+        words::each_token(sentence, |term, _, _| {
+            if words::is_common(term) || lexicon::is_filler(term) {
+                return;
+            }
+            telling += 1;
+            let known = words::LANGUAGES.iter().any(|&language| {
+                let stem = stems.stem(term, language);
+                by_stem.contains_key(stem) || by_other.contains_key(stem)
+            });
+            new += usize::from(!known);
+        });
+        if telling == 0 { 0.0 } else { new as f32 / telling as f32 }
     }
 }

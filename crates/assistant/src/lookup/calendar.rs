@@ -132,11 +132,12 @@ pub(crate) fn answer(
     if !wanted {
         return Ok(None);
     }
-    let occasions = meant(context, question)?;
-    if occasions.is_empty() {
-        return Ok(None);
+    let meant = meant(context, question)?;
+    if meant.occasions.is_empty() {
+        return not_then(context, question, &meant);
     }
-    chosen(context, question, occasions)
+    let chosen = chosen(context, question, meant.occasions)?;
+    Ok(chosen.map(|draft| Draft { covers: meant.share, ..draft }))
 }
 
 /// "What's on today?"
@@ -221,8 +222,43 @@ fn bounded(start: i64, end: i64, now: i64) -> Interval {
     Interval { start: start.max(now - BACK_S), end: end.min(now + AHEAD_S) }
 }
 
-/// Occasions of the events that the topic means, within the asked time or the years around now, in order.
-fn meant(context: &Context<'_>, question: &Question) -> Result<Vec<Occasion>, vault::error::Error> {
+/// The event is known by all its words and is not on the one day asked about: the premise is wrong.
+fn not_then(
+    context: &Context<'_>,
+    question: &Question,
+    meant: &Meant,
+) -> Result<Option<Draft>, vault::error::Error> {
+    let one_day = question.times.iter().find(|time| {
+        time.granularity != when::Granularity::Time
+            && time.end.saturating_sub(time.start) <= DAY_S + 3_600
+    });
+    let (Some(day), Some(item)) = (one_day, meant.surely) else { return Ok(None) };
+    let Some(item) = context.vault.item(item)? else { return Ok(None) };
+    let mut draft = Draft::new(Step::Abstain);
+    let mark = draft.cite_title(context.vault, &item.entry)?;
+    draft.text = format!(
+        "“{}” is in your calendar {mark}, and not on {}.",
+        item.entry.title,
+        day.interval_text()
+    );
+    Ok(Some(draft))
+}
+
+/// What a question means of the calendar.
+pub(super) struct Meant {
+    /// In order of start.
+    pub(super) occasions: Vec<Occasion>,
+    /// The share of the topic that the best event says.
+    share: f32,
+    /// The event that says every word of the topic, whenever it is.
+    surely: Option<i64>,
+}
+
+/// Occasions of the events that the topic means, within the asked time or the years around now.
+pub(super) fn meant(
+    context: &Context<'_>,
+    question: &Question,
+) -> Result<Meant, vault::error::Error> {
     let mut topic = question.topic.clone();
     topic.retain(|word| !OF_ANY_EVENT.contains(&word.as_str()));
     topic.extend(
@@ -233,8 +269,13 @@ fn meant(context: &Context<'_>, question: &Question) -> Result<Vec<Occasion>, va
             .map(|token| token.term),
     );
     let mut terms = Terms::new(context.vault, &topic)?;
-    let query =
-        Query { text: topic.join(" "), kinds: vec![Kind::Event], limit: 20, ..Query::default() };
+    let query = Query {
+        text: topic.join(" "),
+        alike: terms.alike.clone(),
+        kinds: vec![Kind::Event],
+        limit: 20,
+        ..Query::default()
+    };
     let now = context.now.timestamp().as_second();
     let time = question
         .times
@@ -267,8 +308,9 @@ fn meant(context: &Context<'_>, question: &Question) -> Result<Vec<Occasion>, va
         meant.push((share, hit.id, hit.title.clone()));
     }
     meant.retain(|(share, _, _)| *share >= needed && *share >= 0.85 * best);
-    if meant.is_empty() {
-        return Ok(Vec::new());
+    let surely = meant.iter().find(|(share, ..)| *share > 0.99).map(|(_, id, _)| *id);
+    if meant.is_empty() || topic.is_empty() {
+        return Ok(Meant { occasions: Vec::new(), share: 0.0, surely: None });
     }
     let interval = match time {
         Some(time) => bounded(time.start, time.end, now),
@@ -279,7 +321,7 @@ fn meant(context: &Context<'_>, question: &Question) -> Result<Vec<Occasion>, va
     };
     let mut occasions = context.vault.events_between(interval, false)?.all;
     occasions.retain(|occasion| is_meant(occasion) && weekday_fits(context, question, occasion));
-    Ok(occasions)
+    Ok(Meant { occasions, share: best, surely })
 }
 
 fn weekday_fits(context: &Context<'_>, question: &Question, occasion: &Occasion) -> bool {
@@ -342,7 +384,23 @@ fn chosen(
     }
     let mark = cite(context, &mut draft, one)?;
     draft.text = format!("{} {mark}.", sentence(context, one));
+    if let Some(day) = edge_day(context, question, one) {
+        draft.text = format!("{}: “{}”, {} {mark}.", day, one.title, when_text(context, one));
+    }
     Ok(Some(draft))
+}
+
+/// "The last day of the holiday": an edge of something that lasts days.
+fn edge_day(context: &Context<'_>, question: &Question, occasion: &Occasion) -> Option<String> {
+    if !question.says(&["day", "tag", "jour"])
+        || !matches!(question.intent, Intent::Latest | Intent::First)
+    {
+        return None;
+    }
+    let start = start_of(context, occasion)?;
+    let end = civil(context, occasion, occasion.when.end?)?.checked_sub(1.second()).ok()?;
+    let day = if question.intent == Intent::First { start } else { end };
+    (start.date() != end.date()).then(|| words::weekday_and_day(day.date()))
 }
 
 /// A series that is over well before the window ends has a last occurrence.

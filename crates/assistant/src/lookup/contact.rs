@@ -273,7 +273,22 @@ fn by_words(
     topic.retain(|word| {
         !matches!(
             word.as_str(),
-            "number" | "call" | "ring" | "nummer" | "office" | "mobile" | "private"
+            "number"
+                | "call"
+                | "ring"
+                | "nummer"
+                | "office"
+                | "mobile"
+                | "private"
+                | "live"
+                | "lives"
+                | "street"
+                | "wohnen"
+                | "wohnt"
+                | "strasse"
+                | "rue"
+                | "habite"
+                | "habitent"
         )
     });
     topic.extend(question.people.iter().map(|mention| vault::when::fold(&mention.written)));
@@ -281,8 +296,13 @@ fn by_words(
         return Ok(None);
     }
     let mut terms = evidence::terms::Terms::new(context.vault, &topic)?;
-    let query =
-        Query { text: topic.join(" "), kinds: vec![Kind::Contact], limit: 5, ..Query::default() };
+    let query = Query {
+        text: topic.join(" "),
+        alike: terms.alike.clone(),
+        kinds: vec![Kind::Contact],
+        limit: 5,
+        ..Query::default()
+    };
     let mut best: Option<(f32, Found)> = None;
     for hit in context.vault.search(&query, None)?.hits {
         let Some(item) = context.vault.item(hit.id)? else { continue };
@@ -414,12 +434,49 @@ const HOP_COVERAGE: f32 = 0.4;
 struct Cards {
     by_address: HashMap<String, i64>,
     by_name: Vec<(Vec<String>, i64)>,
+    /// Last words of the owner's names: "Frau Calder" in a letter to Ines Calder is nobody else.
+    own: Vec<String>,
 }
+
+/// Words of a firm's name that tell it from no other.
+const GENERIC: &[&str] = &[
+    "the",
+    "hotel",
+    "cafe",
+    "restaurant",
+    "praxis",
+    "gmbh",
+    "ag",
+    "kg",
+    "ev",
+    "ltd",
+    "inc",
+    "co",
+    "versicherung",
+    "insurance",
+    "bank",
+    "assurance",
+    "verein",
+    "club",
+    "shop",
+    "museum",
+    "office",
+    "dr",
+    "prof",
+    "und",
+    "and",
+    "et",
+];
 
 impl Cards {
     fn all(context: &Context<'_>) -> Result<Self, vault::error::Error> {
         let filter = Filter { kinds: vec![Kind::Contact], ..Filter::default() };
-        let mut cards = Self { by_address: HashMap::new(), by_name: Vec::new() };
+        let owner = context.vault.owner()?;
+        let last = |name: &String| {
+            vault::text::words::tokens(name).into_iter().next_back().map(|token| token.term)
+        };
+        let own = owner.names.iter().filter_map(last).collect();
+        let mut cards = Self { by_address: HashMap::new(), by_name: Vec::new(), own };
         for entry in context.vault.list(&filter, Order::Title, MAX_CARDS)? {
             let name: Vec<String> = vault::text::words::tokens(&entry.title)
                 .into_iter()
@@ -454,11 +511,21 @@ impl Cards {
             !name.is_empty() && terms.windows(name.len()).any(|window| window == name.as_slice())
         };
         let titled = |name: &Vec<String>| {
-            let Some(last) = name.last() else { return false };
+            let Some(last) = name.last().filter(|last| !self.own.contains(last)) else {
+                return false;
+            };
             terms.windows(2).any(|pair| {
                 matches!(pair[0].as_str(), "frau" | "herr" | "dr" | "mr" | "mrs" | "ms" | "mme")
                     && pair[1] == *last
             })
+        };
+        // "The Larkspur" is the card "The Larkspur Hotel".
+        let firm = |name: &Vec<String>| {
+            let telling: Vec<String> =
+                name.iter().filter(|word| !GENERIC.contains(&word.as_str())).cloned().collect();
+            telling.len() < name.len()
+                && telling.iter().any(|word| word.len() > 4)
+                && stands(&telling)
         };
         let given = |first: &String| {
             first.len() > 2 && !crate::question::lexicon::is_filler(first) && terms.contains(first)
@@ -467,7 +534,7 @@ impl Cards {
         let full: Vec<i64> = self
             .by_name
             .iter()
-            .filter(|(name, _)| stands(name) || titled(name))
+            .filter(|(name, _)| stands(name) || titled(name) || firm(name))
             .map(|(_, id)| *id)
             .collect();
         if !full.is_empty() {

@@ -7,9 +7,10 @@ use vault::search::Interval;
 use crate::answer::Step;
 use crate::draft::Draft;
 use crate::evidence::Context;
+use crate::evidence::sentences;
 use crate::evidence::terms::Terms;
-use crate::question::{Intent, Part, Question};
-use crate::words;
+use crate::question::{Intent, Part, Question, Wants};
+use crate::{quote, words};
 
 /// Items shown of a list; the count says how many there are.
 const SHOWN: usize = 8;
@@ -27,8 +28,12 @@ pub(crate) fn answer(
     }
     let ordered = matches!(question.intent, Intent::Latest | Intent::First);
     let counted = matches!(question.intent, Intent::Count | Intent::List | Intent::Find);
-    let kinds: Vec<Kind> =
+    let mut kinds: Vec<Kind> =
         question.kinds.iter().copied().filter(|kind| *kind != Kind::Event).collect();
+    if ordered && last_word(question) {
+        kinds.push(Kind::Mail);
+        return latest_mail(context, question, kinds);
+    }
     if !question.countable || kinds.is_empty() || !(ordered || counted) {
         return Ok(None);
     }
@@ -58,6 +63,42 @@ pub(crate) fn answer(
     }
     Ok(Some(draft))
 }
+
+/// "What did Anna write last?": of anything, and only of somebody.
+fn last_word(question: &Question) -> bool {
+    question.kinds.is_empty()
+        && question.topic.is_empty()
+        && question.names.is_empty()
+        && question.wants == Wants::Text
+        && question.people.iter().any(|mention| mention.part == Part::From)
+}
+
+/// The newest or oldest mail, with how it begins.
+fn latest_mail(
+    context: &Context<'_>,
+    question: &Question,
+    kinds: Vec<Kind>,
+) -> Result<Option<Draft>, vault::error::Error> {
+    let order = if question.intent == Intent::First { Order::Oldest } else { Order::Newest };
+    let found = context.vault.list(&filter(question, kinds), order, 1)?;
+    let Some(mut draft) = one(context, question, &found)? else { return Ok(None) };
+    let Some(entry) = found.first() else { return Ok(None) };
+    let text = context.vault.text(entry.id)?.unwrap_or_default();
+    let title_end = text.find('\n').unwrap_or(0);
+    let says = sentences::sentences(&text, title_end..text.len());
+    let telling = |range: &std::ops::Range<usize>| {
+        text[range.clone()].split_whitespace().count() >= OPENING_WORDS
+    };
+    if let Some(range) = says.into_iter().find(telling) {
+        let words = quote::one_line(&text[range.clone()]);
+        let mark = draft.cite(entry, &text, range, 1.0);
+        draft.text.push_str(&format!(" It says: “{words}” {mark}"));
+    }
+    Ok(Some(draft))
+}
+
+/// A greeting has fewer words than this.
+const OPENING_WORDS: usize = 4;
 
 fn waiting(question: &Question) -> bool {
     let own = question.says(&["i", "me", "my", "ich"]);
@@ -155,6 +196,9 @@ fn one(
 }
 
 fn noun(question: &Question) -> String {
+    if last_word(question) {
+        return Kind::Mail.name().to_owned();
+    }
     let kind = question.kinds.iter().copied().find(|kind| *kind != Kind::Event);
     kind.map_or("item", vault::item::Kind::name).to_owned()
 }

@@ -4,6 +4,7 @@
 pub(crate) mod calendar;
 pub(crate) mod contact;
 pub(crate) mod mails;
+pub(crate) mod occasion;
 
 use crate::draft::Draft;
 use crate::evidence::Context;

@@ -130,7 +130,11 @@ fn contact(rules: &mut Rules<'_>, names_person: bool) -> Option<(Intent, Wants)>
     if let Some(found) = phone(rules, names_person) {
         return Some(found);
     }
-    if rules.any(lex::BIRTHDAY).is_some()
+    // "Whose birthday is next?" is for the calendar.
+    let next_of_all = !names_person
+        && rules.has(&["next", "nachste", "nachsten", "nachster", "prochain", "prochaine"]);
+    if !next_of_all
+        && rules.any(lex::BIRTHDAY).is_some()
         && !rules.has(&[
             "present", "gift", "party", "geschenk", "cadeau", "fete", "feier", "cake", "invite",
             "invited",
@@ -327,7 +331,21 @@ fn quantities(rules: &mut Rules<'_>) -> Option<(Intent, Wants)> {
     {
         return Some((Intent::Amount, Wants::Amount));
     }
-    stated_amount(rules)
+    measure(rules).or_else(|| stated_amount(rules))
+}
+
+/// "How heavy", "what pressure", "quelle taille": a number with its unit.
+fn measure(rules: &mut Rules<'_>) -> Option<(Intent, Wants)> {
+    const HOW: &[&str] = &["how", "wie"];
+    const WHICH: &[&str] =
+        &["what", "which", "was", "welche", "welcher", "welches", "welchen", "quel", "quelle"];
+    let stands = |first: &[&str], second: &[&str]| {
+        (0..rules.words.len())
+            .find(|&at| first.contains(&rules.term(at)) && second.contains(&rules.term(at + 1)))
+    };
+    let at = stands(HOW, lex::DEGREES).or_else(|| stands(WHICH, lex::QUANTITIES))?;
+    rules.used.push(rules.words[at].bytes.start);
+    Some((Intent::Measure, Wants::Number))
 }
 
 /// "What does the flat cost?": no counting word, and an amount is asked for.
@@ -428,6 +446,14 @@ fn question_word(rules: &mut Rules<'_>, kinds: &[Kind]) -> Option<(Intent, Wants
                 "which date",
                 "what is the date",
                 "which weekday",
+                "what weekday",
+                "which evening",
+                "which morning",
+                "which afternoon",
+                "welchem abend",
+                "welchen abend",
+                "welchem wochentag",
+                "quel soir",
                 "which month",
                 "welchem tag",
                 "welches datum",

@@ -30,6 +30,12 @@ pub const KIND_NOUNS: &[(&str, Kind)] = &[
     ("reunions", Kind::Event),
     ("evenement", Kind::Event),
     ("evenements", Kind::Event),
+    ("calendar", Kind::Event),
+    ("diary", Kind::Event),
+    ("schedule", Kind::Event),
+    ("agenda", Kind::Event),
+    ("kalender", Kind::Event),
+    ("calendrier", Kind::Event),
     ("contact", Kind::Contact),
     ("contacts", Kind::Contact),
     ("kontakt", Kind::Contact),
@@ -129,6 +135,69 @@ pub const COST: &[&str] = &[
     "installment",
     "euros",
     "money",
+];
+
+/// Before somebody or something of the owner's.
+pub const MY: &[&str] = &[
+    "my", "our", "mein", "meine", "meiner", "meinem", "meinen", "unser", "unsere", "unserer",
+    "unserem", "unseren", "mon", "ma", "mes", "notre", "nos",
+];
+
+/// Adjectives that ask for a quantity after "how".
+pub const DEGREES: &[&str] = &[
+    "heavy", "high", "low", "deep", "tall", "wide", "far", "big", "large", "small", "hot", "cold",
+    "warm", "fast", "thick", "strong", "schwer", "hoch", "tief", "gross", "klein", "breit", "weit",
+    "heiss", "kalt", "warm", "schnell", "dick", "stark",
+];
+
+/// Nouns of quantities and numbered things, asked for by "what" and "which".
+pub const QUANTITIES: &[&str] = &[
+    "pressure",
+    "temperature",
+    "weight",
+    "height",
+    "width",
+    "length",
+    "depth",
+    "distance",
+    "speed",
+    "size",
+    "value",
+    "percentage",
+    "share",
+    "number",
+    "code",
+    "coach",
+    "box",
+    "seat",
+    "platform",
+    "gate",
+    "page",
+    "chapter",
+    "druck",
+    "temperatur",
+    "gewicht",
+    "hohe",
+    "breite",
+    "lange",
+    "tiefe",
+    "wert",
+    "nummer",
+    "wagen",
+    "gleis",
+    "kiste",
+    "seite",
+    "pression",
+    "temperature",
+    "poids",
+    "hauteur",
+    "largeur",
+    "taille",
+    "valeur",
+    "numero",
+    "voiture",
+    "quai",
+    "carton",
 ];
 
 /// Asked together with an amount: add all of them up.

@@ -4,6 +4,7 @@
 //! [`intent`], names in [`names`]. Whatever the grammar does not understand stays in `topic`, which is
 //! searched for, so that a misread question still finds its passages.
 
+pub mod alike;
 pub mod intent;
 pub mod lexicon;
 pub mod names;
@@ -31,6 +32,8 @@ pub enum Intent {
     Count,
     /// How much: an amount that a source states, or a sum of several.
     Amount,
+    /// How heavy, how high, what pressure: a quantity that a source states.
+    Measure,
     /// How long, how many days until: a stretch of time.
     Duration,
     /// How old someone is.
@@ -111,6 +114,8 @@ pub struct Question {
     /// "on a Monday": any Monday, 1 for Monday.
     pub weekday: Option<i8>,
     pub people: Vec<Mention>,
+    /// What the owner said or wrote: "when did I promise…".
+    pub by_owner: bool,
     /// Capitalised words and quoted strings that are nobody the vault knows.
     pub names: Vec<String>,
     /// What is left: the words that a source should share with the question.
@@ -120,30 +125,59 @@ pub struct Question {
 impl Question {
     /// Reads a question. `directory` knows the vault's people; `now` is the owner's clock.
     pub fn read(text: &str, directory: &names::Directory, now: &ZonedDateTime) -> Question {
+        Self::read_without(text, directory, now, &[])
+    }
+
+    /// Reads a question as its owner wants it read: `without` lists what [`Question::reading`] said of it and they
+    /// took away, a time, a person or a kind as written there. Its words stay, and are searched for as words.
+    pub fn read_without(
+        text: &str,
+        directory: &names::Directory,
+        now: &ZonedDateTime,
+        without: &[String],
+    ) -> Question {
+        let kept = |reading: &str| !without.iter().any(|taken| taken == reading);
         let words = words(text);
-        let (times, weekday) = any_weekday(when::find(text, now, when::lean_of(text)), text, now);
+        let (mut times, weekday) =
+            any_weekday(when::find(text, now, when::lean_of(text)), text, now);
+        times.retain(|time| kept(&time.text));
         let in_time = |word: &Word| {
             times.iter().any(|t| t.words.start < word.bytes.end && word.bytes.start < t.words.end)
         };
         let timeless: Vec<Word> = words.iter().filter(|word| !in_time(word)).cloned().collect();
-        let people = directory.mentions(text, &timeless);
-        let read = intent::read(&timeless, !people.is_empty());
+        let mut people = directory.mentions(text, &timeless);
+        people.retain(|mention| kept(&mention.name));
+        let mut read = intent::read(&timeless, !people.is_empty());
+        let taken: Vec<Kind> =
+            read.kinds.iter().copied().filter(|kind| !kept(kind.name())).collect();
+        read.kinds.retain(|kind| !taken.contains(kind));
+        read.countable &= taken.is_empty();
+        let names_kind = |word: &Word| {
+            lexicon::KIND_NOUNS
+                .iter()
+                .any(|(noun, kind)| *noun == word.term && taken.contains(kind))
+        };
         let in_person = |word: &Word| {
             people.iter().any(|m| m.bytes.start < word.bytes.end && word.bytes.start < m.bytes.end)
         };
         let rest: Vec<&Word> = timeless.iter().filter(|word| !in_person(word)).collect();
         let names = names::unknown(text, &rest);
+        // "What did Anna write last?"
+        let last_word = matches!(read.intent, Intent::Latest | Intent::First)
+            && people.iter().any(|mention| mention.part == Part::From);
         let topic = rest
             .iter()
             .filter(|word| {
                 // "mails that Tom sent": the verb says how he takes part, no mail says it.
-                let telling = read.countable && lexicon::TELLING.contains(&word.term.as_str());
-                !read.used.contains(&word.bytes.start)
+                let telling =
+                    (read.countable || last_word) && lexicon::TELLING.contains(&word.term.as_str());
+                (!read.used.contains(&word.bytes.start) || names_kind(word))
                     && !lexicon::is_filler(&word.term)
                     && !telling
             })
             .map(|word| word.term.clone())
             .collect();
+        let by_owner = told_by_owner(&words);
         Question {
             text: text.to_owned(),
             words,
@@ -154,6 +188,7 @@ impl Question {
             times,
             weekday,
             people,
+            by_owner,
             names,
             topic,
         }
@@ -182,7 +217,7 @@ impl Intent {
             Intent::When | Intent::Duration | Intent::Age => "when",
             Intent::Who => "who",
             Intent::Where => "where",
-            Intent::Count | Intent::Amount => "count",
+            Intent::Count | Intent::Amount | Intent::Measure => "count",
             Intent::List | Intent::Find => "list",
             Intent::Latest | Intent::First => "latest",
             Intent::Next => "next",
@@ -191,6 +226,16 @@ impl Intent {
             Intent::Why | Intent::YesNo | Intent::Compose | Intent::Open => "open",
         }
     }
+}
+
+/// "Did I say", "I promised", "habe ich … geschrieben": a verb of telling follows the owner's pronoun.
+fn told_by_owner(words: &[Word]) -> bool {
+    let told = |word: &Word| lexicon::TELLING.contains(&word.term.as_str());
+    let own = |word: &Word| matches!(word.term.as_str(), "i" | "ich" | "je");
+    words.iter().position(own).is_some_and(|at| {
+        words[at + 1..].iter().take(3).any(told)
+            || (words[at].term == "ich" && words.last().is_some_and(told))
+    })
 }
 
 /// "On a Monday" names no day: it is a filter. Takes such a weekday out of the times.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::{Part, Word, lexicon};
+use super::{Part, Word, alike, lexicon};
 
 /// One known person: every name and address the vault has for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,7 +159,9 @@ impl Directory {
                 if hyphen(outside.0) || hyphen(outside.1) {
                     return None;
                 }
-                let ids = self.matching_stretch(stretch, cased, at == 0)?;
+                let ids = self
+                    .matching_stretch(stretch, cased, at == 0)
+                    .or_else(|| self.kin(words, at, length))?;
                 Some((length, ids))
             });
             let Some((length, matching)) = longest else {
@@ -212,6 +214,27 @@ impl Directory {
         }
         let terms: Vec<String> = names.iter().map(|word| word.term.clone()).collect();
         let matching = self.matching(&terms);
+        (!matching.is_empty()).then_some(matching)
+    }
+
+    /// "My mother" is whoever is called by just that or by another word for it: "Mum".
+    fn kin(&self, words: &[Word], at: usize, length: usize) -> Option<Vec<usize>> {
+        let owned = words
+            .get(at.checked_sub(1)?)
+            .is_some_and(|before| lexicon::MY.contains(&before.term.as_str()));
+        if !owned || length != 1 {
+            return None;
+        }
+        let mut stems = vault::text::words::Stems::default();
+        let mut called = alike::of(&words[at].term, &mut stems);
+        called.push(words[at].term.clone());
+        let mut matching: Vec<usize> = Vec::new();
+        for term in &called {
+            let places = self.by_word.get(term).map(Vec::as_slice).unwrap_or_default();
+            matching.extend(places.iter().filter(|&&at| {
+                self.people[at].names.iter().any(|name| vault::text::words::key(name) == *term)
+            }));
+        }
         (!matching.is_empty()).then_some(matching)
     }
 

@@ -1,6 +1,6 @@
 //! `polymath eval life`: the assistant against questions with known answers and proofs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -8,6 +8,7 @@ use anyhow::Context;
 use assistant::Assistant;
 use assistant::embedding::VaultEmbedder;
 use assistant::evaluation::{self, Half, Outcome, Question, Report, Summary};
+use indicatif::ProgressBar;
 use jiff::tz::TimeZone;
 use serde_json::json;
 use vault::store::Vault;
@@ -19,7 +20,7 @@ use crate::progress::items_bar;
 use crate::{output, sample};
 
 pub fn run(command: &EvalCommand) -> anyhow::Result<()> {
-    let EvalCommand::Life { life, model, half, misses, json, threads } = command;
+    let EvalCommand::Life { life, model, half, misses, features, json, threads } = command;
     let folder = match life {
         Some(folder) => folder.clone(),
         None => sample::write(Home::find()?.path())?,
@@ -38,6 +39,9 @@ pub fn run(command: &EvalCommand) -> anyhow::Result<()> {
     let assistant = prepare(folder.join("data"), scratch.path(), model, *threads)?;
     let bar = items_bar("asking");
     bar.set_length(questions.len() as u64);
+    if let Some(path) = features {
+        return write_features(&assistant, &questions, path, &bar);
+    }
     let report = evaluation::run(&assistant, &questions, &mut |at| bar.set_position(at as u64))?;
     bar.finish_and_clear();
     if json.json {
@@ -46,9 +50,27 @@ pub fn run(command: &EvalCommand) -> anyhow::Result<()> {
     print(&report, &questions, half, *misses)
 }
 
+/// One line a question of the fitting half: see `examples/life/fit.py`.
+fn write_features(
+    assistant: &Assistant,
+    questions: &[Question],
+    path: &Path,
+    bar: &ProgressBar,
+) -> anyhow::Result<()> {
+    let mut text = String::new();
+    for question in questions.iter().filter(|question| Half::of(&question.id) == Half::Fit) {
+        let row = evaluation::fitting::row(assistant, question)?;
+        text.push_str(&serde_json::to_string(&row)?);
+        text.push('\n');
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
 fn prepare(
     data: PathBuf,
-    scratch: &std::path::Path,
+    scratch: &Path,
     model: &ChatModel,
     threads: Threads,
 ) -> anyhow::Result<Assistant> {
@@ -80,6 +102,7 @@ fn print(report: &Report, questions: &[Question], half: &str, misses: bool) -> a
         "",
         ">questions",
         ">correct",
+        ">by the first quote",
         ">recall@5",
         ">recall@10",
         ">citations",
@@ -89,20 +112,25 @@ fn print(report: &Report, questions: &[Question], half: &str, misses: bool) -> a
         ">p95 ms",
     ];
     let mut rows = Vec::new();
-    for (name, total, by_kind) in [
-        ("fit", &report.fit, &report.fit_by_kind),
-        ("report", &report.report, &report.report_by_kind),
+    for (name, total, by_kind, crossing) in [
+        ("fit", &report.fit, &report.fit_by_kind, &report.fit_cross_language),
+        ("report", &report.report, &report.report_by_kind, &report.report_cross_language),
     ] {
         if half != "all" && half != name {
             continue;
         }
         rows.push(row(&format!("{name} half"), total));
         rows.extend(by_kind.iter().map(|(kind, summary)| row(&format!("  {kind}"), summary)));
+        rows.push(row("  (in another language)", crossing));
     }
     output::piece(&output::table(&heads, &rows))?;
     let steps = if half == "fit" { &report.fit.steps } else { &report.report.steps };
-    let shares: Vec<String> =
-        steps.iter().map(|(step, share)| format!("{step} {:.0} %", share * 100.0)).collect();
+    let p50 = if half == "fit" { &report.fit.steps_p50_ms } else { &report.report.steps_p50_ms };
+    let share = |(step, share): (&String, &f64)| {
+        let ms = p50.get(step).copied().unwrap_or_default();
+        format!("{step} {:.0} % (p50 {ms:.0} ms)", share * 100.0)
+    };
+    let shares: Vec<String> = steps.iter().map(share).collect();
     output::line(format!("\nanswered by: {}", shares.join(", ")))?;
     if misses {
         for outcome in report.outcomes.iter().filter(|outcome| !outcome.correct) {
@@ -133,6 +161,7 @@ fn row(name: &str, summary: &Summary) -> Vec<String> {
         name.to_owned(),
         summary.n.to_string(),
         format!("{} ({})", summary.correct, share(summary.accuracy)),
+        share(summary.first_accuracy),
         share(summary.recall_at_5),
         share(summary.recall_at_10),
         share(summary.citation_precision),

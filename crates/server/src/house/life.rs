@@ -214,17 +214,17 @@ impl OneLife {
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), Error> {
-        let text = question
-            .without
-            .iter()
-            .fold(question.question.clone(), |text, reading| without(&text, reading));
         let history: Vec<Turn> = question
             .history
             .iter()
             .map(|said| Turn { question: said.question.clone(), answer: said.answer.clone() })
             .collect();
-        let options =
-            Options { now: self.now(), cancel: cancel.generation().clone(), ..Options::default() };
+        let options = Options {
+            now: self.now(),
+            without: question.without.clone(),
+            cancel: cancel.generation().clone(),
+            ..Options::default()
+        };
         let assistant = lock(&self.assistant).clone();
         let mut pass_on = |event| {
             if !cancel.is_cancelled() {
@@ -232,7 +232,7 @@ impl OneLife {
             }
         };
         assistant
-            .ask(&text, &history, &options, &mut pass_on)
+            .ask(&question.question, &history, &options, &mut pass_on)
             .map_err(|error| Error::Failed(error.to_string()))?;
         Ok(())
     }
@@ -459,50 +459,5 @@ impl OneLife {
             media_type: item.entry.media_type.clone(),
             file_name: format!("{name}{ending}"),
         }))
-    }
-}
-
-/// A question without the words of a reading: `last week = 16–22 Nov 2026` takes out "last week", a name takes
-/// out whatever part of it was written.
-fn without(text: &str, reading: &str) -> String {
-    let words = reading.split(" = ").next().unwrap_or(reading);
-    if let Some(at) = find_ignoring_case(text, words) {
-        return tidy(&format!("{} {}", &text[..at.start], &text[at.end..]));
-    }
-    words.split_whitespace().fold(text.to_owned(), |text, word| {
-        match find_ignoring_case(&text, word) {
-            Some(at) => tidy(&format!("{} {}", &text[..at.start], &text[at.end..])),
-            None => text,
-        }
-    })
-}
-
-fn find_ignoring_case(text: &str, words: &str) -> Option<std::ops::Range<usize>> {
-    if words.is_empty() {
-        return None;
-    }
-    text.char_indices().map(|(at, _)| at).find_map(|at| {
-        let end = at + words.len();
-        let here = text.get(at..end)?;
-        (here.to_lowercase() == words.to_lowercase()).then_some(at..end)
-    })
-}
-
-fn tidy(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without;
-
-    #[test]
-    fn a_removed_reading_takes_its_words_out_of_the_question() {
-        assert_eq!(
-            without("What did Anna write last week about tea?", "last week = 16–22 Nov 2026"),
-            "What did Anna write about tea?"
-        );
-        assert_eq!(without("What did anna write?", "Anna Berg"), "What did write?");
-        assert_eq!(without("Überall", "mail"), "Überall");
     }
 }

@@ -57,6 +57,11 @@ pub struct Interval {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
     pub text: String,
+    /// What is compared by meaning, when it is not `text`: a whole question, whose function words an encoder
+    /// reads too.
+    pub meaning: String,
+    /// Other words for a folded word of `text`, which count as if they were it.
+    pub alike: Vec<(String, Vec<String>)>,
     /// Any of these; empty means all.
     pub kinds: Vec<Kind>,
     /// Names or addresses; each must take part in the item in some role.
@@ -161,7 +166,8 @@ impl Vault {
             return Ok(found);
         }
         let mut stems = Stems::default();
-        let scores = self.lexical(db, &state, &parsed, filter.as_ref(), &mut stems)?;
+        let alike = &query.alike;
+        let scores = self.lexical(db, &state, &parsed, alike, filter.as_ref(), &mut stems)?;
         let lexical = top(&scores, CANDIDATES);
         found.n_matching = scores.iter().filter(|score| **score > 0.0).count();
         found.timings_ms.lexical = ms(begun);
@@ -172,7 +178,7 @@ impl Vault {
         if let Some(embedder) = embedder
             && parsed.phrases.is_empty()
         {
-            let words = &parsed.plain;
+            let words = if query.meaning.is_empty() { &parsed.plain } else { &query.meaning };
             let near =
                 self.vectors().near(db, embedder, words, &state, filter.as_ref(), &candidates)?;
             found.vectors_share = near.share;
@@ -191,6 +197,7 @@ impl Vault {
         db: &Connection,
         state: &State,
         parsed: &Parsed,
+        alike: &[(String, Vec<String>)],
         filter: Option<&Bits>,
         stems: &mut Stems,
     ) -> Result<Vec<f32>> {
@@ -209,6 +216,12 @@ impl Vault {
         for (idx, word) in all.into_iter().enumerate() {
             let mut lists = Default::default();
             let mut terms = stems.stems_of(word);
+            let others = alike.iter().filter(|(of, _)| of == word).flat_map(|(_, others)| others);
+            for term in others.flat_map(|other| stems.stems_of(other)).collect::<Vec<_>>() {
+                if !terms.contains(&term) {
+                    terms.push(term);
+                }
+            }
             if parsed.typing && idx == last {
                 for term in state.terms_with_prefix(db, word, MAX_EXPANSIONS)? {
                     if !terms.contains(&term) {

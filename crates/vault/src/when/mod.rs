@@ -40,7 +40,7 @@ use std::ops::Range;
 use jiff::ZonedDateTime;
 use serde::{Deserialize, Serialize};
 
-pub use say::{say, say_day};
+pub use say::{in_long, long_month, say, say_day};
 pub use tense::lean_of;
 pub use words::fold;
 

@@ -36,6 +36,18 @@ pub fn say(start: i64, end: i64, zone: &TimeZone) -> String {
     }
 }
 
+/// `May`: the month's whole name.
+pub fn long_month(date: Date) -> &'static str {
+    LONG_MONTHS[usize::from(date.month().unsigned_abs()) - 1]
+}
+
+/// What [`say`] says, with whole names of months.
+pub fn in_long(text: &str) -> String {
+    MONTHS.iter().zip(LONG_MONTHS).fold(text.to_owned(), |text, (short, long)| {
+        text.replace(&format!(" {short} "), &format!(" {long} "))
+    })
+}
+
 /// `7 May 2026`.
 pub fn say_day(date: Date) -> String {
     format!("{} {} {}", date.day(), short(date), date.year())
@@ -94,7 +106,7 @@ fn days(first: Date, last: Date) -> String {
     } else if from_first && to_last && same_year && first.month() == 1 && last.month() == 12 {
         first.year().to_string()
     } else if from_first && to_last && same_year && first.month() == last.month() {
-        format!("{} {}", LONG_MONTHS[usize::from(first.month().unsigned_abs()) - 1], first.year())
+        format!("{} {}", long_month(first), first.year())
     } else if same_year && first.month() == last.month() {
         format!("{}–{}", first.day(), say_day(last))
     } else if same_year {

@@ -1,0 +1,83 @@
+//! Other words for a word: everyday vocabulary in English, German and French, so that "rent" finds "Miete".
+//!
+//! The groups stand in `alike.txt`. They were written by subject: home, money, health, school, family, food, travel,
+//! work, time. A word is found in them by any of its stems.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use vault::text::words::Stems;
+
+const GROUPS: &str = include_str!("alike.txt");
+
+struct Groups {
+    groups: Vec<Vec<&'static str>>,
+    by_stem: HashMap<String, Vec<usize>>,
+}
+
+fn groups() -> &'static Groups {
+    static READ: OnceLock<Groups> = OnceLock::new();
+    READ.get_or_init(|| {
+        let mut stems = Stems::default();
+        let lines = GROUPS.lines().filter(|line| !line.starts_with('#'));
+        let groups: Vec<Vec<&str>> =
+            lines.map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
+        let mut by_stem: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, group) in groups.iter().enumerate() {
+            for word in group {
+                for stem in stems.stems_of(word) {
+                    let places = by_stem.entry(stem).or_default();
+                    if places.last() != Some(&at) {
+                        places.push(at);
+                    }
+                }
+            }
+        }
+        Groups { groups, by_stem }
+    })
+}
+
+/// The words that mean about what `word` (folded) does, without itself; none for a word in no group.
+pub fn of(word: &str, stems: &mut Stems) -> Vec<String> {
+    let known = groups();
+    // The plain word's own groups first: the stem of one language may be a word of another.
+    let mut places: Vec<usize> = known.by_stem.get(word).cloned().unwrap_or_default();
+    places.retain(|&at| known.groups[at].contains(&word));
+    if places.is_empty() {
+        for stem in stems.stems_of(word) {
+            places.extend(known.by_stem.get(&stem).into_iter().flatten());
+        }
+    }
+    let mut others: Vec<String> = Vec::new();
+    for at in places {
+        for other in &known.groups[at] {
+            if *other != word && !others.iter().any(|known| known == other) {
+                others.push((*other).to_owned());
+            }
+        }
+    }
+    others
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everyday_words_are_found_in_three_languages_and_in_any_form() {
+        let mut stems = Stems::default();
+        assert!(of("rent", &mut stems).contains(&"miete".to_owned()));
+        assert!(of("rents", &mut stems).contains(&"loyer".to_owned()));
+        assert!(of("rechnungen", &mut stems).contains(&"invoice".to_owned()));
+        assert_eq!(of("perseverance", &mut stems), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_groups_are_written_as_words_are_folded() {
+        for word in
+            GROUPS.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace)
+        {
+            assert_eq!(vault::text::words::key(word), word, "in the file of groups");
+        }
+    }
+}
