@@ -62,10 +62,11 @@ pub fn chooser(model: &str) -> Option<&'static Chooser> {
     CHOOSERS.iter().find(|chooser| model.starts_with(chooser.model))
 }
 
-/// How sure the best sentence answers the question, 0 to 1.
+/// How sure the best sentence answers the question, 0 to 1. `mentioned` is an older statement that is quoted with it.
 pub fn confidence(
     evidence: &Evidence,
     best: &Candidate,
+    mentioned: Option<&Candidate>,
     question: &Question,
     chooser: Option<&Chooser>,
 ) -> f32 {
@@ -73,7 +74,7 @@ pub fn confidence(
     if !question.people.is_empty() && best.features.people < 0.3 {
         return 0.0;
     }
-    let x = summary(evidence, best, question);
+    let x = summary(evidence, best, mentioned, question);
     let z: f32 = WEIGHTS.iter().zip(x).map(|(weight, x)| weight * x).sum();
     let weighed =
         chooser.map_or(0.0, |chooser| chooser.confidence * best.features.asked + chooser.offset);
@@ -84,13 +85,18 @@ pub fn confidence(
 pub const SUMMARY: usize = 6;
 
 /// What [`confidence`] is computed from, the constant first.
-fn summary(evidence: &Evidence, best: &Candidate, question: &Question) -> [f32; SUMMARY] {
+fn summary(
+    evidence: &Evidence,
+    best: &Candidate,
+    mentioned: Option<&Candidate>,
+    question: &Question,
+) -> [f32; SUMMARY] {
     let f = &best.features;
     let item = |candidate: &Candidate| evidence.passages[candidate.passage].item.entry.id;
     let next = evidence
         .candidates
         .iter()
-        .find(|other| item(other) != item(best))
+        .find(|other| item(other) != item(best) && mentioned.is_none_or(|m| item(other) != item(m)))
         .map_or(best.score - 2.0, |other| other.score);
     let margin = (best.score - next).clamp(-1.0, 2.0);
     let typed = if question.wants == Wants::Text { 0.5 } else { f.fits };

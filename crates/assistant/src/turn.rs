@@ -404,7 +404,7 @@ fn says_more(evidence: &Evidence, question: &Question, covers: f32) -> bool {
 /// How sure the sentence that would be quoted is the answer.
 fn confidence(evidence: &Evidence, question: &Question, chooser: Option<&score::Chooser>) -> f32 {
     quote::choose(evidence, question)
-        .map_or(0.0, |(best, _)| score::confidence(evidence, best, question, chooser))
+        .map_or(0.0, |(best, other)| score::confidence(evidence, best, other, question, chooser))
 }
 
 /// Which premise has no support, in words.

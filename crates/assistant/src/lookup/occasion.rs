@@ -40,20 +40,26 @@ pub(crate) fn resolved(
     mut question: Question,
     without: &[String],
 ) -> Result<Question, vault::error::Error> {
-    if let Some((time, topic)) = time_of_event(context, &question)?
+    if let Some(time) = time_of_event(context, &question)?
         && !without.contains(&time.text)
     {
-        question.topic.retain(|word| !topic.contains(word));
+        let inside: Vec<&str> = question
+            .words
+            .iter()
+            .filter(|word| time.words.contains(&word.bytes.start))
+            .map(|word| word.term.as_str())
+            .collect();
+        question.topic.retain(|word| !inside.contains(&word.as_str()));
         question.times = vec![time];
     }
     Ok(question)
 }
 
-/// The event's days, and the words that named it.
+/// The event's days, with the words that named them.
 fn time_of_event(
     context: &Context<'_>,
     question: &Question,
-) -> Result<Option<(Resolved, Vec<String>)>, vault::error::Error> {
+) -> Result<Option<Resolved>, vault::error::Error> {
     let Some((first, after)) = opening(question) else { return Ok(None) };
     let text = &question.text;
     let from = question.words[first].bytes.start;
@@ -71,7 +77,7 @@ fn time_of_event(
     let Some(last) = named.last().filter(|_| !topic.is_empty()) else { return Ok(None) };
     let event = Question {
         intent: Intent::When,
-        topic: topic.clone(),
+        topic,
         people: Vec::new(),
         names: Vec::new(),
         ..question.clone()
@@ -94,7 +100,7 @@ fn time_of_event(
         end: time.1,
         granularity: Granularity::Day,
     };
-    Ok(Some((resolved, topic)))
+    Ok(Some(resolved))
 }
 
 /// The place of an opening and of the word after it.

@@ -140,7 +140,7 @@ impl Question {
         let words = words(text);
         let (mut times, weekday) =
             any_weekday(when::find(text, now, when::lean_of(text)), text, now);
-        times.retain(|time| kept(&time.text));
+        times.retain(|time| kept(&time.text) && !is_edge(&text[time.words.clone()]));
         let in_time = |word: &Word| {
             times.iter().any(|t| t.words.start < word.bytes.end && word.bytes.start < t.words.end)
         };
@@ -226,6 +226,20 @@ impl Intent {
             Intent::Why | Intent::YesNo | Intent::Compose | Intent::Open => "open",
         }
     }
+}
+
+/// "The last day of the holiday" is not yesterday.
+fn is_edge(words: &str) -> bool {
+    matches!(
+        vault::text::words::key(words).as_str(),
+        "last day"
+            | "the last day"
+            | "letzter tag"
+            | "letzte tag"
+            | "der letzte tag"
+            | "dernier jour"
+            | "le dernier jour"
+    )
 }
 
 /// "Did I say", "I promised", "habe ich … geschrieben": a verb of telling follows the owner's pronoun.
