@@ -188,3 +188,39 @@ fn the_told_owner_wins_over_the_guess() {
     assert_eq!((owner.addresses[0].as_str(), owner.guessed), ("ben.okafor@example.org", false));
     assert!(life.vault.unanswered(0, 10).unwrap().is_empty());
 }
+
+#[test]
+fn spam_waits_for_nobody_and_a_birthday_is_no_attachment() {
+    let life = Life::new();
+    life.vault.set_owner(&["Ben".into()], &["ben.okafor@example.org".into()]).unwrap();
+    life.mail("in/1.eml", "Anna Meier", "Ben Okafor", "Tickets", "1", None, "Shall I buy them?");
+    life.mail(
+        "Junk E-mail/2.eml",
+        "Ann Onym",
+        "Ben Okafor",
+        "Offer",
+        "2",
+        None,
+        "Shall I buy them?",
+    );
+    let marked = "X-Spam-Flag: YES\r\nFrom: Cy <cy@example.org>\r\nTo: ben.okafor@example.org\r\n\
+                  Date: 09 Jun 2026 09:00:00 +0000\r\nMessage-ID: <9@x>\r\nSubject: Win\r\n\r\nnow";
+    life.write("in/3.eml", marked);
+    life.write(
+        "anna.vcf",
+        "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Anna Meier\r\nBDAY:1988-02-29\r\nEND:VCARD\r\n",
+    );
+    life.sync();
+    let waiting: Vec<String> =
+        life.vault.unanswered(0, 10).unwrap().into_iter().map(|entry| entry.title).collect();
+    assert_eq!(waiting, ["Tickets"]);
+    let status = life.vault.status().unwrap();
+    assert_eq!((status.items, status.attachments), (5, 0));
+    assert_eq!(status.kinds, [("mail".to_owned(), 3), ("contact".to_owned(), 1)]);
+    assert!(life.vault.found_card(JUNE).unwrap().attachments.is_empty());
+    // The mail that Anna wrote comes before the birthday that the program made of her card.
+    let found = life.titles("Anna Meier");
+    let place = |title: &str| found.iter().position(|known| known == title).unwrap();
+    assert!(place("Tickets") < place("Birthday of Anna Meier"), "{found:?}");
+    assert_eq!(life.titles("birthday Anna")[0], "Birthday of Anna Meier");
+}

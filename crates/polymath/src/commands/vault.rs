@@ -203,6 +203,9 @@ fn status(options: &VaultOptions) -> anyhow::Result<()> {
     let heads =
         ["source", ">files there", ">here", ">pending", ">failed", ">excluded", ">items", "state"];
     output::piece(&output::table(&heads, &rows))?;
+    if let Some(notice) = &status.notice {
+        output::line(format!("\n{notice}"))?;
+    }
     let kinds: Vec<String> =
         status.kinds.iter().map(|(kind, n)| format!("{} {kind}", output::count(*n))).collect();
     output::line(format!(

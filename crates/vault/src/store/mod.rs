@@ -127,8 +127,16 @@ impl Vault {
     /// keep some of the log; the next time takes it.
     pub(crate) fn tidy(&self) -> Result<()> {
         let db = self.writer();
-        db.execute_batch("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
-            .map_err(|error| Error::from_sqlite(&self.inner.database, error))
+        let tidy = || -> rusqlite::Result<()> {
+            // A row for each page: run to its end, which `execute_batch` does not.
+            let mut pages = db.prepare("PRAGMA incremental_vacuum")?;
+            let mut rows = pages.query([])?;
+            while rows.next()?.is_some() {}
+            drop(rows);
+            drop(pages);
+            db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        };
+        tidy().map_err(|error| Error::from_sqlite(&self.inner.database, error))
     }
 
     /// A lock between processes, held while the returned file lives (also a killed process lets go of it).
@@ -240,6 +248,20 @@ mod tests {
             assert_eq!((self.n_hits("ferry"), self.n_hits("harbour39999")), (1, 1));
             assert_eq!(self.vault.status().unwrap().sources[0].pending, 0);
         }
+    }
+
+    #[test]
+    fn pages_that_were_let_go_are_given_back_to_the_disk() {
+        let full = Full::new();
+        full.sync().unwrap();
+        let before = full.vault.status().unwrap().database_bytes;
+        fs::remove_file(full.dir.path().join("files/b.md")).unwrap();
+        full.sync().unwrap();
+        let free = |db: &Connection| -> i64 {
+            db.query_row("PRAGMA freelist_count", [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(free(&full.vault.writer()), 0);
+        assert!(full.vault.status().unwrap().database_bytes < before);
     }
 
     #[test]
