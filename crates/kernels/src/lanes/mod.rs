@@ -54,6 +54,11 @@ pub(crate) trait Lanes: Copy {
     fn select_less(self, a: Self::F, b: Self::F, yes: Self::F, no: Self::F) -> Self::F;
     /// The sum over lanes, as a balanced tree.
     fn sum(self, v: Self::F) -> f32;
+    /// [`Lanes::sum`] of each, in an order of its own.
+    #[inline(always)]
+    fn sums_of_four(self, v: [Self::F; 4]) -> [f32; 4] {
+        [self.sum(v[0]), self.sum(v[1]), self.sum(v[2]), self.sum(v[3])]
+    }
     /// The largest lane.
     fn largest(self, v: Self::F) -> f32;
 
