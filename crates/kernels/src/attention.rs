@@ -17,8 +17,9 @@ use half::f16;
 use crate::lanes::Lanes;
 use crate::pool::Pool;
 
-/// How keys and values are stored.
-#[allow(private_bounds)]
+/// How keys and values are stored. Only this crate's kernels read them; so the trait is sealed, and its methods may
+/// speak of vectors that are private.
+#[allow(private_bounds, private_interfaces)]
 pub trait Stored: Copy + Send + Sync + sealed::Sealed {
     fn to_f32(self) -> f32;
 
@@ -38,7 +39,7 @@ mod sealed {
     impl Sealed for half::f16 {}
 }
 
-#[allow(private_bounds)]
+#[allow(private_bounds, private_interfaces)]
 impl Stored for f32 {
     #[inline(always)]
     fn to_f32(self) -> f32 {
@@ -54,7 +55,7 @@ impl Stored for f32 {
     }
 }
 
-#[allow(private_bounds)]
+#[allow(private_bounds, private_interfaces)]
 impl Stored for f16 {
     #[inline(always)]
     fn to_f32(self) -> f32 {

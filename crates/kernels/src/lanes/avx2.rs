@@ -242,7 +242,7 @@ impl Lanes for Avx2 {
 
 impl Lanes8 for Avx2 {
     #[inline(always)]
-    fn from_half_pairs(self, pairs: [u32; 4]) -> __m256 {
+    fn half_pairs(self, pairs: [u32; 4]) -> __m256 {
         let [a, b, c, d] = pairs.map(u32::cast_signed);
         proven!(_mm256_cvtph_ps(_mm_set_epi32(d, c, b, a)))
     }

@@ -110,7 +110,7 @@ pub(crate) trait Lanes: Copy {
 /// What products with stored blocks need beyond [`Lanes`]: 8 lanes of f32 beside vectors of 32 bytes.
 pub(crate) trait Lanes8: Lanes {
     /// Four pairs of IEEE half floats, each pair in one word with its first in the lower half.
-    fn from_half_pairs(self, pairs: [u32; 4]) -> Self::F;
+    fn half_pairs(self, pairs: [u32; 4]) -> Self::F;
     /// a, b, a, b, …
     fn alternate(self, a: f32, b: f32) -> Self::F;
     /// Four times a, four times b.
