@@ -5,12 +5,71 @@
 //! maximum and sum are kept per query, and what was summed under a smaller maximum is scaled down when the maximum
 //! grows. So nothing of size queries × keys is ever stored.
 //!
+//! Keys and values are f32 or half floats ([`Stored`]); sums are f32 either way.
+//!
 //! Two ways, as in `matmul`: `single` for one query at a time (decoding), `blocked` for many.
 
 mod blocked;
 mod single;
 
+use half::f16;
+
+use crate::lanes::Lanes;
 use crate::pool::Pool;
+
+/// How keys and values are stored. Only this crate's kernels read them; so the trait is sealed, and its methods may
+/// speak of vectors that are private.
+#[allow(private_bounds, private_interfaces)]
+pub trait Stored: Copy + Send + Sync + sealed::Sealed {
+    fn to_f32(self) -> f32;
+
+    /// # Safety
+    /// `from` points to `N` values.
+    #[doc(hidden)]
+    unsafe fn load<L: Lanes>(lanes: L, from: *const Self) -> L::F;
+
+    /// The values themselves where they are f32.
+    #[doc(hidden)]
+    fn as_f32(values: &[Self]) -> Option<&[f32]>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for half::f16 {}
+}
+
+#[allow(private_bounds, private_interfaces)]
+impl Stored for f32 {
+    #[inline(always)]
+    fn to_f32(self) -> f32 {
+        self
+    }
+    #[inline(always)]
+    unsafe fn load<L: Lanes>(lanes: L, from: *const f32) -> L::F {
+        // SAFETY: the caller's promise.
+        unsafe { lanes.load(from) }
+    }
+    fn as_f32(values: &[f32]) -> Option<&[f32]> {
+        Some(values)
+    }
+}
+
+#[allow(private_bounds, private_interfaces)]
+impl Stored for f16 {
+    #[inline(always)]
+    fn to_f32(self) -> f32 {
+        f16::to_f32(self)
+    }
+    #[inline(always)]
+    unsafe fn load<L: Lanes>(lanes: L, from: *const f16) -> L::F {
+        // SAFETY: the caller's promise; an f16 is two bytes.
+        unsafe { lanes.load_f16(from.cast()) }
+    }
+    fn as_f32(_: &[f16]) -> Option<&[f32]> {
+        None
+    }
+}
 
 /// Which keys a query sees.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,7 +117,7 @@ const BLOCKED_QUERIES: usize = 6;
 /// # Panics
 /// When a slice has not the size that `shape` says, heads are no multiple of key heads, or a causal query stands
 /// beyond the keys.
-pub fn attend(pool: &Pool, out: &mut [f32], q: &[f32], k: &[f32], v: &[f32], shape: &Shape) {
+pub fn attend<E: Stored>(pool: &Pool, out: &mut [f32], q: &[f32], k: &[E], v: &[E], shape: &Shape) {
     let Shape { n_queries, n_keys, heads, kv_heads, head_dim, mask, .. } = *shape;
     assert!(
         q.len() == n_queries * heads * head_dim && out.len() == q.len(),

@@ -305,3 +305,27 @@ fn a_part_that_cannot_be_read_leaves_all_caches_as_they_were() {
     }
     decoder.forward_parts(&pool, &mut [], &mut Vec::new()).unwrap();
 }
+
+/// Perplexity of the beginning of ARCHITECTURE.md, 256 tokens as each model's own tokenizer cuts them.
+fn perplexity(decoder: &Decoder, tokens: &[u32]) -> f64 {
+    let vocab = decoder.config().vocab;
+    let logits = logits(decoder, tokens);
+    let predicted = logits.chunks(vocab).zip(&tokens[1..]);
+    let total: f64 = predicted.map(|(row, &next)| log_softmax(row)[next as usize]).sum();
+    f64::exp(-total / (tokens.len() - 1) as f64)
+}
+
+#[test]
+fn products_in_integers_leave_the_perplexity_as_it_is() {
+    // Between them the two hold Q4_1, Q4_K, Q5_0, Q6_K and Q8_0.
+    for stem in ["SmolLM2-135M-Instruct.Q4_1", "gemma-3-270m-q4_k_m"] {
+        let Some(path) = real_model(&format!("{stem}.gguf")) else { continue };
+        let ids = std::fs::read_to_string(golden(&format!("perplexity/{stem}.ids"))).unwrap();
+        let tokens: Vec<u32> = ids.split_whitespace().map(|id| id.parse().unwrap()).collect();
+        let of = |precision| perplexity(&Decoder::load_with(&path, precision).unwrap(), &tokens);
+        let (exact, fast) = (of(Precision::Exact), of(Precision::Fast));
+        let percent = 100.0 * (fast / exact - 1.0);
+        eprintln!("{stem}: perplexity {exact:.3} exact, {fast:.3} fast ({percent:+.2} %)");
+        assert!(percent.abs() < 0.5, "{stem}: perplexity {exact} exact, {fast} fast");
+    }
+}

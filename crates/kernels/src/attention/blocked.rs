@@ -14,8 +14,8 @@
 
 use std::ops::Range;
 
-use super::Shape;
 use super::single::cap_scores;
+use super::{Shape, Stored};
 use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
 use crate::matmul::tile::{self, TILE_ROWS, Update};
@@ -29,7 +29,14 @@ const QUERY_BLOCK: usize = 96;
 /// A multiple of the tile width of every instruction set.
 const KEY_BLOCK: usize = 64;
 
-pub(super) fn attend(pool: &Pool, out: &mut [f32], q: &[f32], k: &[f32], v: &[f32], shape: &Shape) {
+pub(super) fn attend<E: Stored>(
+    pool: &Pool,
+    out: &mut [f32],
+    q: &[f32],
+    k: &[E],
+    v: &[E],
+    shape: &Shape,
+) {
     let out = SharedMut::new(out);
     let n_blocks = shape.n_queries.div_ceil(QUERY_BLOCK);
     pool.run(n_blocks * shape.heads, |task_idx| {
@@ -54,12 +61,12 @@ struct Buffers<'a> {
     running_sum: &'a mut [f32],
 }
 
-fn one_block(
+fn one_block<E: Stored>(
     isa: Isa,
     out: SharedMut<f32>,
     q: &[f32],
-    k: &[f32],
-    v: &[f32],
+    k: &[E],
+    v: &[E],
     shape: &Shape,
     head: usize,
     queries: Range<usize>,
@@ -91,17 +98,28 @@ fn one_block(
             let n = KEY_BLOCK.min(seen.end - first);
             let start = (first * kv_heads + kv_head) * head_dim;
             let stride = kv_heads * head_dim;
-            isa.dispatch_8(Rearrange {
-                keys: buffers.keys,
-                values: buffers.values,
-                k: &k[start..],
-                v: &v[start..],
-                n,
-                stride,
-                head_dim,
-                padded,
-                width: 2 * isa.lanes(),
-            });
+            let mut rearrange = |k: &[f32], v: &[f32], stride: usize| {
+                isa.dispatch_8(Rearrange {
+                    keys: buffers.keys,
+                    values: buffers.values,
+                    k,
+                    v,
+                    n,
+                    stride,
+                    head_dim,
+                    padded,
+                    width: 2 * isa.lanes(),
+                });
+            };
+            match (E::as_f32(&k[start..]), E::as_f32(&v[start..])) {
+                (Some(k), Some(v)) => rearrange(k, v, stride),
+                _ => scratch::with(2 * n * head_dim, |rows| {
+                    let (wide_k, wide_v) = rows.split_at_mut(n * head_dim);
+                    isa.dispatch(Widen { to: wide_k, from: &k[start..], stride, head_dim });
+                    isa.dispatch(Widen { to: wide_v, from: &v[start..], stride, head_dim });
+                    rearrange(wide_k, wide_v, head_dim);
+                }),
+            }
             isa.dispatch(KeyBlock {
                 buffers: &mut buffers,
                 q,
@@ -122,6 +140,36 @@ fn one_block(
             }
         }
     });
+}
+
+/// Rows of one head side by side, as f32.
+struct Widen<'a, E> {
+    to: &'a mut [f32],
+    from: &'a [E],
+    stride: usize,
+    head_dim: usize,
+}
+
+impl<E: Stored> Kernel for Widen<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Self { to, from, stride, head_dim } = self;
+        for (idx, to) in to.chunks_exact_mut(head_dim).enumerate() {
+            let from = &from[idx * stride..][..head_dim];
+            let whole = head_dim / L::N * L::N;
+            for i in (0..whole).step_by(L::N) {
+                // SAFETY: i + N ≤ head_dim, the length of both.
+                unsafe {
+                    lanes.store(to.as_mut_ptr().add(i), E::load(lanes, from.as_ptr().add(i)));
+                }
+            }
+            for i in whole..head_dim {
+                to[i] = from[i].to_f32();
+            }
+        }
+    }
 }
 
 /// Keys to panels [head_dim][width] of `width` keys each, values to rows of `padded`; missing keys are zeros.

@@ -9,6 +9,7 @@ use crate::int8::{self, Epilogue, PackedWeights};
 use crate::matmul::matmul;
 use crate::pool::Pool;
 use crate::rope::{Layout, Rotation, rotate};
+use crate::rounded::{self, Product, Rounded};
 use crate::{activation, norm, reference};
 
 /// Answers checked per kernel.
@@ -39,6 +40,10 @@ pub(super) fn all(
         let cols = 768;
         let rows = decode_bytes / (cols / format.block_len() * format.block_bytes());
         product(pool, peaks, effort, report, format, 1, rows, cols)?;
+        if rounded::supports(format) {
+            rounded_product(pool, peaks, effort, report, format, 1, rows, cols)?;
+            rounded_product(pool, peaks, effort, report, format, 256, 1536, cols)?;
+        }
     }
     for (n, rows, cols) in [(128, 384, 384), (256, 1536, 384), (256, 384, 1536), (2048, 1536, 384)]
     {
@@ -85,6 +90,45 @@ fn product(
         (bytes.len() as f64, "GB/s", peaks.read_gb_s)
     } else {
         (2.0 * (n * rows * cols) as f64, "GFLOP/s", peaks.f32_gflops)
+    };
+    let value = value / seconds / 1e9;
+    report(Measurement { name, size, value, unit, share_of_peak: Some(value / peak) });
+    Ok(())
+}
+
+fn rounded_product(
+    pool: &Pool,
+    peaks: &Peaks,
+    effort: Duration,
+    report: Report<'_>,
+    format: Format,
+    n: usize,
+    rows: usize,
+    cols: usize,
+) -> Result<(), Mismatch> {
+    let (name, size) = (format!("rounded {format}"), format!("[{n}] × {rows} × {cols}"));
+    let bytes = weights(format, rows * cols);
+    let Some(w) = Matrix::new(format, rows, cols, &bytes) else {
+        unreachable!("the bytes were made for this matrix");
+    };
+    let mut x = Rounded::default();
+    x.fill(pool, &values(n * cols), cols);
+    let exact = x.to_f32();
+    let mut y = vec![0.0; n * rows];
+    rounded::matmul(pool, &mut [Product { y: &mut y, w }], &x);
+    for check in 0..N_CHECKS {
+        let (i, row) = (check % n, check * (rows - 1) / N_CHECKS);
+        let mut expected = [0.0];
+        reference::matmul(&mut expected, &exact[i * cols..(i + 1) * cols], &w.slice_rows(row, 1));
+        verify(&name, &size, y[i * rows + row], expected[0], 1e-4)?;
+    }
+    let seconds = best_seconds(effort, || {
+        rounded::matmul(pool, &mut [Product { y: &mut y, w }], &x);
+    });
+    let (value, unit, peak) = if n == 1 {
+        (bytes.len() as f64, "GB/s", peaks.read_gb_s)
+    } else {
+        (2.0 * (n * rows * cols) as f64, "GOP/s", peaks.int8_gops)
     };
     let value = value / seconds / 1e9;
     report(Measurement { name, size, value, unit, share_of_peak: Some(value / peak) });

@@ -101,8 +101,8 @@ pub(crate) fn fifth_bits(bits: u32) -> [u8; 32] {
     let mut bytes = [0; 32];
     for (part, bits) in bits.to_le_bytes().into_iter().enumerate() {
         // Byte j keeps bit j of its copy; adding 127 carries any bit to the top of its byte and no further.
-        let single = u64::from(bits) * EACH & 0x8040_2010_0804_0201;
-        let sixteen = (single + 127 * EACH & 128 * EACH) >> 3;
+        let single = (u64::from(bits) * EACH) & 0x8040_2010_0804_0201;
+        let sixteen = ((single + 127 * EACH) & (128 * EACH)) >> 3;
         bytes[8 * part..8 * part + 8].copy_from_slice(&sixteen.to_le_bytes());
     }
     bytes

@@ -111,6 +111,17 @@ impl Lanes for Avx2 {
         })
     }
     #[inline(always)]
+    fn sums_of_four(self, [a, b, c, d]: [__m256; 4]) -> [f32; 4] {
+        proven!({
+            let quarters = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+            let low = _mm256_castps256_ps128(quarters);
+            let sums = _mm_add_ps(low, _mm256_extractf128_ps::<1>(quarters));
+            let mut out = [0.0f32; 4];
+            _mm_storeu_ps(out.as_mut_ptr(), sums);
+            out
+        })
+    }
+    #[inline(always)]
     fn largest(self, v: __m256) -> f32 {
         proven!({
             let half = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
@@ -231,7 +242,7 @@ impl Lanes for Avx2 {
 
 impl Lanes8 for Avx2 {
     #[inline(always)]
-    fn from_half_pairs(self, pairs: [u32; 4]) -> __m256 {
+    fn half_pairs(self, pairs: [u32; 4]) -> __m256 {
         let [a, b, c, d] = pairs.map(u32::cast_signed);
         proven!(_mm256_cvtph_ps(_mm_set_epi32(d, c, b, a)))
     }

@@ -54,6 +54,11 @@ pub(crate) trait Lanes: Copy {
     fn select_less(self, a: Self::F, b: Self::F, yes: Self::F, no: Self::F) -> Self::F;
     /// The sum over lanes, as a balanced tree.
     fn sum(self, v: Self::F) -> f32;
+    /// [`Lanes::sum`] of each, in an order of its own.
+    #[inline(always)]
+    fn sums_of_four(self, v: [Self::F; 4]) -> [f32; 4] {
+        [self.sum(v[0]), self.sum(v[1]), self.sum(v[2]), self.sum(v[3])]
+    }
     /// The largest lane.
     fn largest(self, v: Self::F) -> f32;
 
@@ -105,7 +110,7 @@ pub(crate) trait Lanes: Copy {
 /// What products with stored blocks need beyond [`Lanes`]: 8 lanes of f32 beside vectors of 32 bytes.
 pub(crate) trait Lanes8: Lanes {
     /// Four pairs of IEEE half floats, each pair in one word with its first in the lower half.
-    fn from_half_pairs(self, pairs: [u32; 4]) -> Self::F;
+    fn half_pairs(self, pairs: [u32; 4]) -> Self::F;
     /// a, b, a, b, …
     fn alternate(self, a: f32, b: f32) -> Self::F;
     /// Four times a, four times b.

@@ -37,6 +37,25 @@ proptest! {
     }
 
     #[test]
+    fn attention_over_half_floats_is_attention_over_their_values(shape in any_shape(), seed: u64) {
+        let random = &mut Random(seed);
+        let q = random.values(shape.n_queries * shape.heads * shape.head_dim);
+        let mut halves = || -> Vec<half::f16> {
+            let values = random.values(shape.n_keys * shape.kv_heads * shape.head_dim);
+            values.into_iter().map(half::f16::from_f32).collect()
+        };
+        let (k, v) = (halves(), halves());
+        let wide = |values: &[half::f16]| -> Vec<f32> { values.iter().map(|v| v.to_f32()).collect() };
+        let mut expected = vec![0.0; q.len()];
+        reference::attend(&mut expected, &q, &wide(&k), &wide(&v), &shape);
+        for pool in every_pool() {
+            let mut out = vec![f32::NAN; q.len()];
+            attend(&pool, &mut out, &q, &k, &v, &shape);
+            assert_close(&out, &expected, 5e-6, pool.isa().name());
+        }
+    }
+
+    #[test]
     fn attention_has_the_same_bits_on_any_number_of_threads(shape in any_shape(), seed: u64) {
         let random = &mut Random(seed);
         let q = random.values(shape.n_queries * shape.heads * shape.head_dim);

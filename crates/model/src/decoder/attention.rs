@@ -8,6 +8,7 @@ use kernels::norm::rms_norm_in_place;
 use kernels::pool::Pool;
 use kernels::rope::{self, Rotation};
 
+use super::cache::Remembered;
 use super::layer::Names;
 use super::norm::gain;
 use super::parts::Segment;
@@ -88,8 +89,7 @@ impl Attention {
             row = rows.end;
             let new = rows.start * kv_width..rows.end * kv_width;
             let first = segment.cache.len();
-            let (keys, values) =
-                segment.cache.append(self.layer_idx, &keys[new.clone()], &values[new]);
+            let remembered = segment.cache.append(self.layer_idx, &keys[new.clone()], &values[new]);
             let shape = Shape {
                 n_queries: segment.n_tokens,
                 n_keys: first + segment.n_tokens,
@@ -102,7 +102,11 @@ impl Attention {
             };
             let own = rows.start * query_width..rows.end * query_width;
             let gathered = &mut gathered.values[own.clone()];
-            attention::attend(pool, gathered, &queries[own], keys, values, &shape);
+            let queries = &queries[own];
+            match remembered {
+                Remembered::Full(k, v) => attention::attend(pool, gathered, queries, k, v, &shape),
+                Remembered::Half(k, v) => attention::attend(pool, gathered, queries, k, v, &shape),
+            }
         }
         gathered.refresh(pool, query_width, *precision);
         apply_all(pool, &mut [(&self.output, update)], gathered);

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use kernels::pool::Pool;
 
+use super::Precision;
 use super::scratch::Scratch;
 use super::{CHUNK_TOKENS, Decoder, KvCache, Rows};
 use crate::Error;
@@ -64,11 +65,14 @@ impl Decoder {
         logits: &mut Vec<f32>,
     ) -> Result<(), Error> {
         let vocab = self.config.vocab;
+        // Weights that are stored as floats are multiplied exactly, and then so is what they make.
+        let compact =
+            self.precision == Precision::Fast && kernels::rounded::supports(self.embedding.format);
         for part in parts.iter_mut() {
             if let Some(&token) = part.tokens.iter().find(|&&token| token as usize >= vocab) {
                 return Err(Error::Token { token, vocab });
             }
-            part.cache.reserve(&self.config, part.tokens.len())?;
+            part.cache.reserve(&self.config, part.tokens.len(), compact)?;
         }
         // A product of two checked sizes may still be more than this machine has.
         let n_values = parts.iter().map(Part::n_rows).sum::<usize>().saturating_mul(vocab);

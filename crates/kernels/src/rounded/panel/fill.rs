@@ -124,7 +124,7 @@ impl<S: Small> Kernel8 for With<'_, S> {
                 for half in 0..2 {
                     let pairs = std::array::from_fn(|r| pairs[4 * half + r]);
                     let mut factors = [0.0f32; 8];
-                    lanes.store(factors.as_mut_ptr(), lanes.from_half_pairs(pairs));
+                    lanes.store(factors.as_mut_ptr(), lanes.half_pairs(pairs));
                     for r in 0..4 {
                         let at = block * PANEL + first + 4 * half + r;
                         eight.scales[at] = factors[2 * r];

@@ -64,7 +64,7 @@ impl<S: Small, const N_X: usize> Products<'_, S, N_X> {
                 for r in 0..R {
                     pairs[r] = S::factors(block[r]);
                 }
-                let factors = lanes.from_half_pairs(pairs);
+                let factors = lanes.half_pairs(pairs);
                 let mut scaled = [[0.0f32; 8]; N_X];
                 for m in 0..N_X {
                     let of_x =
