@@ -145,10 +145,10 @@ fn each_refusal_names_what_is_wrong() {
     for (name, key, value, expected) in [
         ("qwen3-moe-tiny", "num_experts_per_tok", json!(9), "9 of 8 experts"),
         ("qwen3-moe-tiny", "num_experts_per_tok", json!(0), "0 of 8 experts"),
-        ("qwen3-moe-tiny", "num_local_experts", json!(1 << 40), "number of experts"),
+        ("qwen3-moe-tiny", "num_local_experts", json!(1_u64 << 40), "number of experts"),
         ("qwen3-moe-tiny", "mlp_only_layers", json!("all"), "mlp_only_layers"),
         ("qwen3-moe-tiny", "moe_intermediate_size", json!(0), "expert size"),
-        ("mixtral-tiny", "num_local_experts", json!(65_536), "blk.0.ffn_gate.4.weight"),
+        ("mixtral-tiny", "num_local_experts", json!(65_536), "blk.0.ffn_gate_inp.weight"),
         ("olmoe-tiny", "clip_qkv", json!(8.0), "clip_qkv"),
         ("falcon-tiny", "alibi", json!(true), "ALiBi"),
         ("falcon-tiny", "num_attention_heads", json!(0), "number of heads"),

@@ -232,7 +232,7 @@ fn rotary_scaling(config: &DecoderConfig, add: &mut impl FnMut(&str, Entry)) {
     }
 }
 
-/// Every how manieth layer is global; an error where the layers follow no such rule.
+/// One layer in so many is global, the last of each group; an error where the layers follow no such rule.
 fn period(config: &DecoderConfig, path: &Path) -> Result<usize, Error> {
     let first = config.layers.iter().position(|reach| *reach == Reach::Global);
     let period = first.map_or(config.n_layers() + 1, |first| first + 1);

@@ -117,7 +117,7 @@ impl Encoding {
         match self {
             Encoding::F32 => out.extend(values.iter().flat_map(|v| v.to_le_bytes())),
             Encoding::F16 => {
-                out.extend(values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()))
+                out.extend(values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()));
             }
             Encoding::Bf16 => {
                 out.extend(values.iter().flat_map(|&v| bf16::from_f32(v).to_le_bytes()));
