@@ -188,7 +188,7 @@ def tiny_experts():
         num_experts=8,
         num_experts_per_tok=3,
         norm_topk_prob=False,
-        **{key: value for key, value in sizes.items() if key != "head_dim"},
+        **{key: value for key, value in {**sizes, "num_key_value_heads": 4}.items() if key != "head_dim"},
     )
     tiny_decoder("olmoe-tiny", t.OlmoeForCausalLM, olmoe, 1.0, 85)
 

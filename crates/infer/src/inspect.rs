@@ -59,8 +59,7 @@ pub struct TokenizerInfo {
     pub eos: Option<String>,
 }
 
-/// Describes the model at `path`: a GGUF file, a directory, or a packed encoder. Models that cannot run yet
-/// (mixtures of experts) can be described.
+/// Describes the model at `path`: a GGUF file, a directory, or a packed encoder.
 pub fn inspect(path: &Path) -> Result<Info, Error> {
     if path.is_dir() {
         return directory(path);
@@ -157,6 +156,7 @@ impl Info {
         if let Some(experts) = &config.experts {
             self.shape.insert("experts", experts.n_experts);
             self.shape.insert("active_experts", experts.n_active);
+            self.shape.insert("expert_width", experts.width);
         }
     }
 
@@ -236,7 +236,7 @@ fn read_header(path: &Path) -> std::io::Result<serde_json::Map<String, Value>> {
 }
 
 /// The `license:` line in the front matter of a model card.
-fn licence_of_card(directory: &Path) -> Option<String> {
+pub(crate) fn licence_of_card(directory: &Path) -> Option<String> {
     let card = std::fs::read_to_string(directory.join("README.md")).ok()?;
     let front = card.strip_prefix("---")?.split("\n---").next()?;
     let line = front.lines().find_map(|line| line.strip_prefix("license:"))?;

@@ -38,6 +38,7 @@ mod inspect;
 mod vocabulary;
 
 pub mod bench;
+pub mod export;
 pub mod hub;
 
 mod error;

@@ -64,15 +64,7 @@ impl Text {
                 ids.iter().filter_map(Value::as_u64).filter_map(|id| u32::try_from(id).ok()),
             );
         }
-        let template_path = directory.join("chat_template.jinja");
-        let source = if template_path.exists() {
-            Some(
-                std::fs::read_to_string(&template_path)
-                    .map_err(|e| unreadable(&template_path, &e))?,
-            )
-        } else {
-            template_from_json(&config["chat_template"])
-        };
+        let source = template_of_directory(directory)?;
         Self::new(tokenizer, source.as_deref(), end, directory)
     }
 
@@ -110,10 +102,15 @@ pub fn tokenizer(path: &Path) -> Result<Tokenizer, Error> {
     found.ok_or_else(|| Error::NoTokenizer { path: path.to_owned() })
 }
 
+/// What GGUF files without a tokenizer say in its place.
+pub(crate) const NO_VOCABULARY: &str = "no_vocab";
+
 /// The vocabulary that a GGUF file describes under `tokenizer.ggml.*`.
-fn vocabulary_from_gguf(gguf: &Gguf) -> Result<Option<Vocabulary>, Error> {
+pub(crate) fn vocabulary_from_gguf(gguf: &Gguf) -> Result<Option<Vocabulary>, Error> {
     let key = |name: &str| format!("tokenizer.ggml.{name}");
-    let Some(family) = gguf.string(&key("model"))? else { return Ok(None) };
+    let Some(family) = gguf.string(&key("model"))?.filter(|name| *name != NO_VOCABULARY) else {
+        return Ok(None);
+    };
     let pre = gguf.string(&key("pre"))?.unwrap_or("default").to_string();
     // Files that predate the flags mean these.
     let bos_by_default = matches!(pre.as_str(), "llama-bpe" | "llama3" | "llama-v3" | "tekken");
@@ -206,7 +203,7 @@ fn id(gguf: &Gguf, name: &str) -> Result<Option<u32>, Error> {
 }
 
 /// `tokenizer_config.json` names tokens by their text, or by an object with the text.
-fn roles_from_json(config: &Value, tokenizer: &Tokenizer) -> Roles {
+pub(crate) fn roles_from_json(config: &Value, tokenizer: &Tokenizer) -> Roles {
     let role = |key: &str| {
         let value = &config[key];
         let text = value.as_str().or_else(|| value["content"].as_str())?;
@@ -223,6 +220,16 @@ fn roles_from_json(config: &Value, tokenizer: &Tokenizer) -> Roles {
     }
 }
 
+/// The source of a folder's chat template: a file of its own, or a field of the tokenizer's configuration.
+pub(crate) fn template_of_directory(directory: &Path) -> Result<Option<String>, Error> {
+    let path = directory.join("chat_template.jinja");
+    if path.exists() {
+        return std::fs::read_to_string(&path).map(Some).map_err(|e| unreadable(&path, &e));
+    }
+    let config = optional_json(&directory.join("tokenizer_config.json"))?;
+    Ok(template_from_json(&config["chat_template"]))
+}
+
 /// One template, or a list of named ones of which `default` is meant.
 fn template_from_json(value: &Value) -> Option<String> {
     let named = |name: &str| {
@@ -234,7 +241,7 @@ fn template_from_json(value: &Value) -> Option<String> {
 }
 
 /// A JSON file, or `null` where there is none.
-fn optional_json(path: &Path) -> Result<Value, Error> {
+pub(crate) fn optional_json(path: &Path) -> Result<Value, Error> {
     match path.exists() {
         true => Ok(model::safetensors::read_json(path)?),
         false => Ok(Value::Null),

@@ -202,6 +202,42 @@ mod tests {
         close((parameters.total - 2 * parameters.embedding) as f64, 29.9e9, 0.005);
     }
 
+    /// 46.7 B and 12.9 B by Mixtral's announcement, 6.9 B and 1.3 B by OLMoE's paper (arXiv 2409.02060).
+    #[test]
+    fn mixtral_and_olmoe_have_the_parameters_that_were_announced() {
+        let common = json!({
+            "num_hidden_layers": 32, "num_attention_heads": 32, "max_position_embeddings": 4096,
+            "architectures": ["MixtralForCausalLM"], "vocab_size": 32000, "hidden_size": 4096,
+            "num_key_value_heads": 8, "intermediate_size": 14336, "num_local_experts": 8,
+            "num_experts_per_tok": 2,
+        });
+        let config =
+            |json| DecoderConfig::from_hugging_face(json, Path::new("config.json")).unwrap();
+        let mixtral = parameters(&config(&common));
+        close(mixtral.total as f64, 46.7e9, 0.002);
+        close(mixtral.active as f64, 12.9e9, 0.002);
+        let olmoe = json!({
+            "num_hidden_layers": 16, "num_attention_heads": 16, "max_position_embeddings": 4096,
+            "architectures": ["OlmoeForCausalLM"], "vocab_size": 50304, "hidden_size": 2048,
+            "intermediate_size": 1024, "num_experts": 64, "num_experts_per_tok": 8,
+        });
+        let olmoe = parameters(&config(&olmoe));
+        close(olmoe.total as f64, 6.9e9, 0.005);
+        close(olmoe.active as f64, 1.3e9, 0.02);
+    }
+
+    /// The FLOPs of a mixture are those of a dense model with as wide a block as all chosen experts together, and
+    /// of the routers.
+    #[test]
+    fn a_mixture_costs_what_its_chosen_experts_cost() {
+        let sparse = qwen3_moe(64, 3, 4, 32);
+        let mut dense = sparse.clone();
+        dense.experts = None;
+        dense.feed_forward = 8 * 32;
+        let routers = 2.0 * 3.0 * (64 * 128) as f64 * 10.0;
+        assert_eq!(forward_flops(&sparse, &[10]), forward_flops(&dense, &[10]) + routers);
+    }
+
     #[test]
     fn pairs_are_counted_one_by_one() {
         for window in [1, 3, 7, 50] {

@@ -20,6 +20,9 @@ pub enum Error {
     /// The file is sound and asks for something that is not implemented.
     #[error("cannot run {}: {what}; hint: {hint}", path.display())]
     Unsupported { path: PathBuf, what: String, hint: &'static str },
+    /// The target cannot hold this model, or not as asked.
+    #[error("cannot write {}: {what}; hint: {hint}", path.display())]
+    Export { path: PathBuf, what: String, hint: &'static str },
     /// A token id that the vocabulary does not have.
     #[error(
         "token {token} is not in the vocabulary of {vocab} tokens; hint: tokenize with this model's own tokenizer"
@@ -45,6 +48,10 @@ impl Error {
 
     pub(crate) fn missing(path: &Path, what: impl Into<String>, hint: &'static str) -> Self {
         Self::Missing { path: path.to_owned(), what: what.into(), hint }
+    }
+
+    pub(crate) fn export(path: &Path, what: impl Into<String>, hint: &'static str) -> Self {
+        Self::Export { path: path.to_owned(), what: what.into(), hint }
     }
 
     pub(crate) fn unsupported(path: &Path, what: impl Into<String>, hint: &'static str) -> Self {

@@ -4,16 +4,19 @@
 //! map ([`weights`]) and a plain description ([`config`]). One [`decoder`] runs every causal family and
 //! one [`encoder`] every BERT-like one; which norms, rotations and windows they use is said by the
 //! configuration, never by the name of an architecture. [`cost`] counts parameters and FLOPs from
-//! the same configuration.
+//! the same configuration. The way back, from named tensors to files that other programs load, is
+//! [`export`], with [`quantise`] choosing the numbers of quantised blocks.
 
 pub mod config;
 pub mod cost;
 pub mod decoder;
 pub mod encoder;
 pub mod error;
+pub mod export;
 pub mod gguf;
 pub mod names;
 pub mod packed_encoder;
+pub mod quantise;
 pub mod safetensors;
 pub mod weights;
 

@@ -127,6 +127,51 @@ pub fn decoder_from_hugging_face(name: &str, post_norms: bool) -> Option<String>
     Some(format!("blk.{layer}.{inner}.{suffix}"))
 }
 
+/// How the families differ in what Hugging Face calls the tensors of a decoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Llama's, Qwen's and OLMoE's.
+    Llama,
+    /// The same with norms after blocks.
+    Gemma,
+    /// Llama's with other words for the experts.
+    Mixtral,
+    /// One of its own; `two_norms` as in [`crate::config::Block`].
+    Falcon { two_norms: bool },
+}
+
+/// The way back: the Hugging Face name of a decoder tensor; `None` for one that the dialect has no word for.
+pub fn decoder_to_hugging_face(name: &str, dialect: Dialect) -> Option<String> {
+    let falcon = matches!(dialect, Dialect::Falcon { .. });
+    if let Some(outside) = find_back(if falcon { FALCON } else { DECODER }, name) {
+        return Some(outside.to_owned());
+    }
+    let (layer, inner, suffix) = split_layer(name.strip_prefix("blk.")?)?;
+    if let Dialect::Falcon { two_norms } = dialect {
+        let inner = match inner {
+            "attn_norm" if two_norms => "ln_mlp",
+            _ => find_back(FALCON_LAYER, inner)?,
+        };
+        return Some(format!("transformer.h.{layer}.{inner}.{suffix}"));
+    }
+    let experts = if dialect == Dialect::Mixtral { "block_sparse_moe" } else { "mlp" };
+    let inner = match (inner, dialect) {
+        ("ffn_norm", Dialect::Llama | Dialect::Mixtral) => "post_attention_layernorm".to_owned(),
+        ("post_attention_norm", Dialect::Gemma) => "post_attention_layernorm".to_owned(),
+        ("ffn_gate_inp", _) => format!("{experts}.gate"),
+        _ => match inner.rsplit_once('.') {
+            None => find_back(DECODER_LAYER, inner)?.to_owned(),
+            Some((part, expert)) => {
+                // The table lists Mixtral's words after the others'.
+                let mut words = EXPERTS.iter().filter(|(_, ours)| *ours == part);
+                let skip = usize::from(dialect == Dialect::Mixtral);
+                format!("{experts}.experts.{expert}.{}", words.nth(skip)?.0)
+            }
+        },
+    };
+    Some(format!("model.layers.{layer}.{inner}.{suffix}"))
+}
+
 /// GGUF's name of a Hugging Face BERT tensor; `None` for one the encoder does not use (pooler, heads).
 pub fn encoder_from_hugging_face(name: &str) -> Option<String> {
     let name = name.strip_prefix("bert.").unwrap_or(name);
@@ -169,6 +214,10 @@ fn find(table: &'static [(&str, &str)], name: &str) -> Option<&'static str> {
     table.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours)
 }
 
+fn find_back(table: &'static [(&str, &str)], name: &str) -> Option<&'static str> {
+    table.iter().find(|(_, ours)| *ours == name).map(|(theirs, _)| *theirs)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +230,30 @@ mod tests {
             decoder_from_hugging_face(name, true).unwrap(),
             "blk.7.post_attention_norm.weight"
         );
+    }
+
+    #[test]
+    fn every_name_comes_back_from_the_way_there() {
+        let both = |theirs: &str, dialect: Dialect| {
+            let ours = decoder_from_hugging_face(theirs, dialect == Dialect::Gemma).unwrap();
+            assert_eq!(decoder_to_hugging_face(&ours, dialect).as_deref(), Some(theirs), "{ours}");
+        };
+        let inside = ["input_layernorm", "post_attention_layernorm", "self_attn.q_proj"];
+        for part in inside {
+            for dialect in [Dialect::Llama, Dialect::Gemma, Dialect::Mixtral] {
+                both(&format!("model.layers.4.{part}.weight"), dialect);
+            }
+        }
+        both("model.layers.4.pre_feedforward_layernorm.weight", Dialect::Gemma);
+        both("model.layers.4.mlp.gate.weight", Dialect::Llama);
+        both("model.layers.4.mlp.experts.11.down_proj.weight", Dialect::Llama);
+        both("model.layers.4.block_sparse_moe.gate.weight", Dialect::Mixtral);
+        both("model.layers.4.block_sparse_moe.experts.11.w2.weight", Dialect::Mixtral);
+        both("lm_head.weight", Dialect::Llama);
+        for (part, two_norms) in [("input_layernorm", false), ("ln_mlp", true), ("ln_attn", true)] {
+            both(&format!("transformer.h.4.{part}.bias"), Dialect::Falcon { two_norms });
+        }
+        both("transformer.ln_f.bias", Dialect::Falcon { two_norms: false });
     }
 
     #[test]

@@ -220,6 +220,53 @@ pub enum ModelCommand {
         #[command(flatten)]
         json: Json,
     },
+    /// Write a model as a GGUF file or a Hugging Face folder that other programs load.
+    Export {
+        /// A name, a GGUF file, or a folder with config.json.
+        model: String,
+        /// What to write.
+        #[arg(long, value_enum)]
+        to: ExportTarget,
+        /// The file (gguf) or folder (hf) to write; it appears complete or not at all.
+        out: PathBuf,
+        /// How to store matrices: F32, F16, BF16, and for gguf Q8_0, Q5_0, Q4_0, Q4_1, Q4_K, Q5_K, Q6_K
+        /// [default: as they are].
+        #[arg(long = "type", value_name = "TYPE", value_parser = encoding)]
+        encoding: Option<model::quantise::Encoding>,
+        #[command(flatten)]
+        json: Json,
+        #[command(flatten)]
+        threads: Threads,
+    },
+    /// Write a model as a GGUF file with smaller numbers: `export --to gguf` with a type.
+    Quantize {
+        /// A name, a GGUF file, or a folder with config.json.
+        model: String,
+        /// The file to write; it appears complete or not at all.
+        out: PathBuf,
+        /// How to store matrices: F32, F16, BF16, Q8_0, Q5_0, Q4_0, Q4_1, Q4_K, Q5_K, Q6_K.
+        #[arg(long = "type", value_name = "TYPE", value_parser = encoding)]
+        encoding: model::quantise::Encoding,
+        #[command(flatten)]
+        json: Json,
+        #[command(flatten)]
+        threads: Threads,
+    },
+}
+
+/// Kinds of files that a model can be written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExportTarget {
+    /// A Hugging Face folder: config.json, safetensors, tokenizer.
+    Hf,
+    /// One GGUF file.
+    Gguf,
+}
+
+fn encoding(name: &str) -> Result<model::quantise::Encoding, String> {
+    use model::quantise::Encoding;
+    let names = || Encoding::ALL.map(Encoding::name).join(", ");
+    Encoding::named(name).ok_or_else(|| format!("no such type; there are {}", names()))
 }
 
 #[derive(Debug, Args)]

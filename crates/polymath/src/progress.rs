@@ -64,3 +64,15 @@ pub fn items_bar(message: &str) -> ProgressBar {
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
 }
+
+/// Work counted in bytes: `writing [=====>   ] 1.2 GB/4.9 GB blk.7.ffn_up.weight 2s`.
+pub fn bytes_bar(message: &str) -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    let template =
+        format!("{{spinner}} {message} [{{bar:30}}] {{bytes}}/{{total_bytes}} {{msg}} {{eta}}");
+    if let Ok(style) = ProgressStyle::with_template(&template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}

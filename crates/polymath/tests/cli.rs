@@ -146,3 +146,28 @@ fn a_token_outside_the_vocabulary_is_an_error_not_a_panic() {
     assert_eq!(failed.status.code(), Some(1));
     assert!(!text(&failed.stderr).contains("panicked"), "{}", text(&failed.stderr));
 }
+
+#[test]
+fn an_exported_model_gives_the_same_logits_and_a_smaller_one_says_how_it_is_stored() {
+    let home = Home::new();
+    let model = golden("mixtral-tiny");
+    let at = |name: &str| home.0.path().join(name).display().to_string();
+    let logits =
+        |model: &str| home.json(&["logits", "--model", model, "--tokens", "1,2,3", "--json"]);
+    let (folder, file) = (at("folder"), at("model.gguf"));
+    let written = home.json(&["model", "export", &model, "--to", "hf", &folder, "--json"]);
+    assert_eq!(written["path"].as_str(), Some(&*folder));
+    assert_eq!(logits(&folder), logits(&model));
+    home.json(&["model", "quantize", &model, &file, "--type", "q8_0", "--json"]);
+    let info = home.json(&["model", "inspect", &file, "--json"]);
+    assert!(info["tensors"]["Q8_0"].as_u64() > Some(0), "{info}");
+    assert!(info["parameters_active"].as_u64() < info["parameters_total"].as_u64(), "{info}");
+    assert!(logits(&file)["logits"][2][0].is_number());
+    assert_eq!(
+        home.run(&["model", "quantize", &model, &file, "--type", "Q9"]).status.code(),
+        Some(2)
+    );
+    let again = home.run(&["model", "export", &model, "--to", "hf", &folder]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("already"), "{}", text(&again.stderr));
+}

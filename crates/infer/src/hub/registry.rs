@@ -230,9 +230,11 @@ pub static MODELS: &[Named] = &[
     gguf!("qwen3-8b", ["Qwen3-8B"], Chat, "qwen3", "8.2B", 5_030_000_000, "Apache-2.0",
         "Qwen/Qwen3-8B-GGUF", "Qwen3-8B-Q4_K_M.gguf", runs: true),
     gguf!("qwen3-30b-a3b", ["Qwen3-30B-A3B"], Chat, "qwen3moe", "30.5B, 3.3B active", 18_560_000_000, "Apache-2.0",
-        "Qwen/Qwen3-30B-A3B-GGUF", "Qwen3-30B-A3B-Q4_K_M.gguf", runs: false),
+        "Qwen/Qwen3-30B-A3B-GGUF", "Qwen3-30B-A3B-Q4_K_M.gguf", runs: true),
     gguf!("olmoe-1b-7b", ["OLMoE-1B-7B-0924-Instruct"], Chat, "olmoe", "6.9B, 1.3B active", 4_210_000_000, "Apache-2.0",
-        "allenai/OLMoE-1B-7B-0924-Instruct-GGUF", "olmoe-1b-7b-0924-instruct-q4_k_m.gguf", runs: false),
+        "allenai/OLMoE-1B-7B-0924-Instruct-GGUF", "olmoe-1b-7b-0924-instruct-q4_k_m.gguf", runs: true),
+    gguf!("mixtral-8x7b", ["Mixtral-8x7B-Instruct-v0.1"], Chat, "llama", "46.7B, 12.9B active", 26_440_000_000, "Apache-2.0",
+        "TheBloke/Mixtral-8x7B-Instruct-v0.1-GGUF", "mixtral-8x7b-instruct-v0.1.Q4_K_M.gguf", runs: true),
 ];
 
 /// The entry a name or alias stands for, whatever its case.

@@ -124,14 +124,8 @@ impl DecoderConfig {
             Some([vocab, _]) => *vocab,
             _ => keys.size("vocab_size")?,
         };
-        let period = keys.optional_size("attention.sliding_window_pattern")?;
-        let period = period.unwrap_or(family.global_period);
         let window = keys.optional_size("attention.sliding_window")?.unwrap_or(0);
-        let layers = if family.global_period > 0 && window > 0 && period > 0 {
-            every_nth_global(n_layers, period)
-        } else {
-            vec![Reach::Global; n_layers]
-        };
+        let layers = keys.layers(family, n_layers, window)?;
         let scaled_dim =
             if n_layers == family.odd_scale_layers { hidden / n_heads.max(1) } else { head_dim };
         let (rotary, local_rotary) = keys.rotaries(family, head_dim, weights)?;
@@ -216,6 +210,16 @@ impl<'a> Keys<'a> {
 
     fn number(&self, key: &str) -> Result<Option<f64>, Error> {
         self.gguf.number(&self.name(key))
+    }
+
+    /// How far each layer looks.
+    fn layers(&self, family: &Family, n_layers: usize, window: usize) -> Result<Vec<Reach>, Error> {
+        let period = self.optional_size("attention.sliding_window_pattern")?;
+        let period = period.unwrap_or(family.global_period);
+        Ok(match family.global_period > 0 && window > 0 && period > 0 {
+            true => every_nth_global(n_layers, period),
+            false => vec![Reach::Global; n_layers],
+        })
     }
 
     fn norm_eps(&self, family: &Family) -> Result<f32, Error> {

@@ -15,6 +15,7 @@ use std::path::Path;
 
 use crate::Error;
 pub use encoder::{EncoderConfig, Pooling};
+pub(crate) use rotary::yarn_magnitude;
 pub use rotary::{Rotary, Scaling};
 
 /// A causal transformer.

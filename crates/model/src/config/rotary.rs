@@ -54,7 +54,7 @@ pub enum Scaling {
 pub(super) const YARN_TURNS: (f64, f64) = (32.0, 1.0);
 
 /// YaRN's usual enlargement of queries and keys for a context `factor` times as long.
-pub(super) fn yarn_magnitude(factor: f64, strength: f64) -> f64 {
+pub(crate) fn yarn_magnitude(factor: f64, strength: f64) -> f64 {
     if factor <= 1.0 { 1.0 } else { 0.1 * strength * factor.ln() + 1.0 }
 }
 
@@ -123,6 +123,33 @@ impl Rotary {
             end += 0.001;
         }
         ((pair as f64 - start) / (end - start)).clamp(0.0, 1.0)
+    }
+
+    /// Llama 3's rule with its usual turns (1 and 4) that gives these divisors, if one does.
+    pub(crate) fn llama3_of(&self, divisors: &[f32]) -> Option<Scaling> {
+        let (low, high) = (1.0, 4.0);
+        let factor = f64::from(divisors.iter().copied().fold(1.0, f32::max));
+        let rule = |trained_context: f64| Scaling::Llama3 {
+            factor,
+            low_frequency_factor: low,
+            high_frequency_factor: high,
+            trained_context,
+        };
+        // A pair between the two limits gives the context away; without one, the usual numbers are tried.
+        let between = divisors.iter().enumerate().filter_map(|(pair, &divisor)| {
+            let keep = (1.0 / f64::from(divisor) - 1.0 / factor) / (1.0 - 1.0 / factor);
+            let frequency = self.base.powf(-((2 * pair) as f64) / self.dim as f64);
+            let turns = low + keep * (high - low);
+            let inside = 0.001 < keep && keep < 0.999;
+            inside.then(|| (turns * std::f64::consts::TAU / frequency).round())
+        });
+        let usual = (5..20).map(|power| f64::from(1 << power));
+        between.chain(usual).map(rule).find(|rule| {
+            let ours = Self { scaling: rule.clone(), ..self.clone() };
+            let theirs = Self { scaling: Scaling::Divisors(divisors.to_vec()), ..self.clone() };
+            let pairs = ours.inverse_frequencies().into_iter().zip(theirs.inverse_frequencies());
+            pairs.into_iter().all(|(ours, theirs)| (ours / theirs - 1.0).abs() < 1e-4)
+        })
     }
 
     /// What is wrong with it, if anything.

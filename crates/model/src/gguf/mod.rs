@@ -37,6 +37,8 @@ pub struct Gguf {
     map: Arc<Map>,
     version: u32,
     metadata: BTreeMap<String, Value>,
+    /// Where each value lies in the file, its type code included.
+    spans: BTreeMap<String, Range<usize>>,
     tensors: Vec<TensorInfo>,
 }
 
@@ -68,12 +70,12 @@ impl Gguf {
     pub fn read(map: Arc<Map>) -> Result<Self, Error> {
         let mut cursor = Cursor::new(map.bytes(), map.path());
         let (version, n_tensors, n_keys) = read_header(&mut cursor)?;
-        let metadata = read_metadata(&mut cursor, n_keys)?;
+        let (metadata, spans) = read_metadata(&mut cursor, n_keys)?;
         let alignment = alignment(&metadata, map.path())?;
         let directory = read_directory(&mut cursor, n_tensors)?;
         let data_start = cursor.position().checked_next_multiple_of(alignment);
         let tensors = place_tensors(directory, data_start, alignment, &map)?;
-        Ok(Self { version, metadata, tensors, map })
+        Ok(Self { version, metadata, spans, tensors, map })
     }
 
     pub fn path(&self) -> &Path {
@@ -110,6 +112,11 @@ impl Gguf {
     /// The value under `key`, if the file has one.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.metadata.get(key)
+    }
+
+    /// The value under `key` as the file writes it: type code, then the value.
+    pub fn raw(&self, key: &str) -> Option<&[u8]> {
+        self.map.bytes().get(self.spans.get(key)?.clone())
     }
 
     /// A text value; `Ok(None)` where the key is absent, an error where it is of another kind.
@@ -211,17 +218,23 @@ fn read_header(cursor: &mut Cursor<'_>) -> Result<(u32, u64, u64), Error> {
     Ok((version, n_tensors, n_keys))
 }
 
-fn read_metadata(cursor: &mut Cursor<'_>, n_keys: u64) -> Result<BTreeMap<String, Value>, Error> {
+/// Values by key, and where they lie.
+type Metadata = (BTreeMap<String, Value>, BTreeMap<String, Range<usize>>);
+
+fn read_metadata(cursor: &mut Cursor<'_>, n_keys: u64) -> Result<Metadata, Error> {
     let mut metadata = BTreeMap::new();
+    let mut spans = BTreeMap::new();
     for key_idx in 0..n_keys {
         let key = cursor.name(&format!("metadata key {key_idx}"), MAX_NAME_BYTES)?;
+        let start = cursor.position();
         let value = value::read(cursor, &key)?;
+        spans.insert(key.clone(), start..cursor.position());
         if metadata.insert(key.clone(), value).is_some() {
             let what = format!("metadata key {key} appears twice");
             return Err(Error::malformed(cursor.path(), what));
         }
     }
-    Ok(metadata)
+    Ok((metadata, spans))
 }
 
 fn alignment(metadata: &BTreeMap<String, Value>, path: &Path) -> Result<usize, Error> {

@@ -132,7 +132,7 @@ impl Weights {
         if self.contains(name) { self.vector(name, len).map(Some) } else { Ok(None) }
     }
 
-    fn shaped(&self, name: &str, shape: &[usize]) -> Result<&Tensor, Error> {
+    pub(crate) fn shaped(&self, name: &str, shape: &[usize]) -> Result<&Tensor, Error> {
         let Some(tensor) = self.get(name) else {
             return Err(Error::missing(
                 &self.path,
@@ -150,7 +150,7 @@ impl Weights {
         Ok(tensor)
     }
 
-    fn unusable(&self, name: &str, kind: &str) -> Error {
+    pub(crate) fn unusable(&self, name: &str, kind: &str) -> Error {
         Error::unsupported(
             &self.path,
             format!("tensor {name} is stored as {kind}"),

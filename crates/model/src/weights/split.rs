@@ -74,8 +74,9 @@ impl Weights {
             return Err(Error::malformed(self.path(), what));
         }
         for expert_idx in 0..n {
-            let one = [expert_idx..expert_idx + 1];
-            let expert = Tensor { shape: vec![rows, cols], ..take_rows(&stacked, n, &one) };
+            let one = expert_idx..expert_idx + 1;
+            let part = take_rows(&stacked, n, std::slice::from_ref(&one));
+            let expert = Tensor { shape: vec![rows, cols], ..part };
             self.insert(format!("{stem}.{expert_idx}.weight"), expert);
         }
         Ok(())

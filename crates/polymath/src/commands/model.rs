@@ -1,14 +1,16 @@
-//! `polymath model pull | list | inspect`.
+//! `polymath model pull | list | inspect | export | quantize`.
 
 use std::path::Path;
 
 use anyhow::Context;
+use infer::export::Target;
+use model::quantise::Encoding;
 use serde_json::json;
 
-use crate::args::ModelCommand;
+use crate::args::{ExportTarget, ModelCommand, Threads};
 use crate::home::Home;
 use crate::output;
-use crate::progress::PullBar;
+use crate::progress::{PullBar, bytes_bar};
 
 pub fn run(command: &ModelCommand) -> anyhow::Result<()> {
     let home = Home::find()?;
@@ -16,7 +18,50 @@ pub fn run(command: &ModelCommand) -> anyhow::Result<()> {
         ModelCommand::Pull { name, from, json } => pull(&home, name, from.as_deref(), json.json),
         ModelCommand::List { json } => list(&home, json.json),
         ModelCommand::Inspect { model, json } => inspect(&home, model, json.json),
+        ModelCommand::Export { model, to, out, encoding, json, threads } => {
+            let target = match to {
+                ExportTarget::Hf => Target::HuggingFace,
+                ExportTarget::Gguf => Target::Gguf,
+            };
+            export(&home, model, target, out, *encoding, *threads, json.json)
+        }
+        ModelCommand::Quantize { model, out, encoding, json, threads } => {
+            export(&home, model, Target::Gguf, out, Some(*encoding), *threads, json.json)
+        }
     }
+}
+
+fn export(
+    home: &Home,
+    model: &str,
+    target: Target,
+    out: &Path,
+    encoding: Option<Encoding>,
+    threads: Threads,
+    as_json: bool,
+) -> anyhow::Result<()> {
+    let path = home.hub().resolve(model)?;
+    let bar = bytes_bar("writing");
+    let mut tell = |done, total, name: &str| {
+        bar.set_length(total);
+        bar.set_position(done);
+        bar.set_message(name.to_owned());
+    };
+    let exported = infer::export::export(&path, target, out, encoding, threads.count(), &mut tell);
+    bar.finish_and_clear();
+    let exported = exported.with_context(|| format!("cannot export {}", path.display()))?;
+    for remark in &exported.remarks {
+        eprintln!("polymath: {remark}");
+    }
+    if as_json {
+        return output::json(&json!({
+            "path": out,
+            "tensors": exported.n_tensors,
+            "bytes": exported.bytes,
+            "remarks": exported.remarks,
+        }));
+    }
+    output::line(out.display())
 }
 
 fn pull(home: &Home, name: &str, from: Option<&Path>, as_json: bool) -> anyhow::Result<()> {
