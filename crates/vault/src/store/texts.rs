@@ -230,8 +230,11 @@ fn one_of(packed: &[u8], item: i64) -> Option<Vec<u8>> {
     Some(text)
 }
 
-/// The (item, length) of each text of a packed block, and the deflated texts.
-fn heads(mut packed: &[u8]) -> Option<(Vec<(i64, usize)>, &[u8])> {
+/// (item, bytes of its text)
+type Head = (i64, usize);
+
+/// The heads of a packed block, and the deflated texts.
+fn heads(mut packed: &[u8]) -> Option<(Vec<Head>, &[u8])> {
     let n_texts = take_varint(&mut packed)?;
     let mut heads = Vec::new();
     let mut bytes = 0usize;
