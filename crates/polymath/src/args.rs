@@ -53,9 +53,56 @@ pub enum Command {
     /// Measure answers against known questions.
     #[command(subcommand)]
     Eval(EvalCommand),
+    /// Plan a training run: time, memory, money, energy, failures.
+    #[command(subcommand)]
+    Plan(PlanCommand),
     /// Measure speed on this machine.
     #[command(subcommand)]
     Bench(BenchCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PlanCommand {
+    /// Predict step time, utilisation and memory of the runs in a table.
+    Predict {
+        /// Tab-separated table; columns as in crates/plan/data/published_runs.tsv, any may be empty.
+        #[arg(long, value_name = "FILE")]
+        runs: PathBuf,
+        /// Write predicted against measured times as one HTML page.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Find the best layouts of a planned run, with days, money, energy and failures.
+    Search {
+        /// The plan; examples/plan/ has some.
+        plan: PathBuf,
+        /// Explain why a named layout is not the best, as `tp=8,pp=4`.
+        #[arg(long, value_name = "LAYOUT")]
+        why: Option<String>,
+        /// Write the report as one HTML page.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+        #[command(flatten)]
+        json: Json,
+        #[command(flatten)]
+        threads: Threads,
+    },
+    /// The largest model by each date for a cluster that grows, and whether claims about it hold.
+    Timeline {
+        plan: PathBuf,
+        /// Write the report as one HTML page.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Compare predictions with what a table of runs measured, as a Markdown page.
+    Accuracy {
+        #[arg(long, value_name = "FILE")]
+        runs: PathBuf,
+    },
 }
 
 #[derive(Debug, Clone, Copy, Args)]

@@ -44,6 +44,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Some(Command::Generate(generate)) => commands::generate::run(&generate),
         Some(Command::Serve(serve)) => commands::serve::run(&serve),
         Some(Command::Eval(command)) => commands::eval::run(&command),
+        Some(Command::Plan(command)) => commands::plan::run(&command),
         Some(Command::Bench(command)) => commands::bench::run(&command),
     }
 }

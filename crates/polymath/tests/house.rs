@@ -11,9 +11,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("vault", &[]),
     ("model", &["kernels"]),
     ("infer", &["kernels", "model", "corpus"]),
+    ("plan", &["model"]),
     ("assistant", &["infer", "corpus", "vault"]),
     ("server", &["assistant", "infer", "corpus", "vault"]),
-    ("polymath", &["server", "assistant", "infer", "model", "kernels", "corpus", "vault"]),
+    ("polymath", &["server", "assistant", "infer", "plan", "model", "kernels", "corpus", "vault"]),
 ];
 
 /// Files outside `kernels` in which `unsafe` may stand: the memory map, whose file others could change.

@@ -8,6 +8,7 @@ pub mod generate;
 pub mod model;
 pub mod models;
 pub mod open;
+pub mod plan;
 pub mod serve;
 pub mod tokens;
 pub mod vault;

@@ -1,0 +1,137 @@
+//! How far predictions are from what was measured: by group, and row by row, as a page of text.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::constants::Constants;
+use crate::predict::{Outcome, Prediction, held_out, predict};
+use crate::runs::Run;
+
+/// Errors of some rows, in per cent of the measured step time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Errors {
+    pub n: usize,
+    /// Of the absolute errors.
+    pub median: f64,
+    pub mean: f64,
+    pub max: f64,
+    /// Mean of the signed errors.
+    pub bias: f64,
+}
+
+impl Errors {
+    /// None where there are none.
+    pub fn of(signed: &[f64]) -> Option<Self> {
+        let mut absolute: Vec<f64> = signed.iter().map(|error| error.abs()).collect();
+        absolute.sort_by(f64::total_cmp);
+        let n = absolute.len();
+        let max = *absolute.last()?;
+        let median = (absolute[(n - 1) / 2] + absolute[n / 2]) / 2.0;
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / n as f64;
+        Some(Self { n, median, mean: mean(&absolute), max, bias: mean(signed) })
+    }
+}
+
+/// Errors by group: of the rows that were fitted, of those held out, of all.
+pub fn by_group(predictions: &[Prediction]) -> Vec<(String, [Option<Errors>; 3])> {
+    let mut groups: BTreeMap<String, [Vec<f64>; 3]> = BTreeMap::new();
+    for prediction in predictions {
+        let Outcome::Predicted(predicted) = &prediction.outcome else { continue };
+        let Some(error) = predicted.error_pct else { continue };
+        let kind = usize::from(held_out(&prediction.id));
+        for name in [prediction.group.as_str(), "all"] {
+            let entry = groups.entry(name.to_string()).or_default();
+            entry[kind].push(error);
+            entry[2].push(error);
+        }
+    }
+    let all = groups.remove("all");
+    let mut rows: Vec<_> = groups.into_iter().collect();
+    rows.extend(all.map(|errors| ("all".to_string(), errors)));
+    rows.into_iter().map(|(name, errors)| (name, errors.map(|list| Errors::of(&list)))).collect()
+}
+
+/// The whole page, in Markdown.
+pub fn page(runs: &[Run], constants: &Constants) -> String {
+    let predictions = predict(runs, constants);
+    let mut out = String::from(HEAD);
+    out += "| group | rows | fitted: n | median | mean | max | held out: n | median | mean | max | bias of all |\n";
+    out += "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
+    for (name, [fitted, held, all]) in by_group(&predictions) {
+        let cells = |errors: Option<Errors>| {
+            errors.map_or_else(
+                || "0 | | | ".to_string(),
+                |e| format!("{} | {:.1} | {:.1} | {:.1}", e.n, e.median, e.mean, e.max),
+            )
+        };
+        let n = all.map_or(0, |e| e.n);
+        let bias = all.map_or(0.0, |e| e.bias);
+        let _ =
+            writeln!(out, "| {name} | {n} | {} | {} | {bias:+.1} |", cells(fitted), cells(held));
+    }
+    out += ROWS;
+    for (run, prediction) in runs.iter().zip(&predictions) {
+        let part = if held_out(&run.id) { "held out" } else { "fitted" };
+        let _ = match &prediction.outcome {
+            Outcome::Refused { reason } => writeln!(
+                out,
+                "| {} | {} | {} | {} | {} | | | | | no prediction: {reason} |",
+                run.id,
+                run.group,
+                run.model,
+                run.chip,
+                run.chips.map_or(String::new(), |n| n.to_string())
+            ),
+            Outcome::Predicted(p) => {
+                let chips = p.layout.chips();
+                let (measured, error) = match (p.measured_step_s, p.error_pct) {
+                    (Some(measured), Some(error)) => {
+                        (format!("{measured:.3}"), format!("{error:+.1}"))
+                    }
+                    _ => (String::new(), String::new()),
+                };
+                let fits = if p.fits { "" } else { " (does not fit)" };
+                writeln!(
+                    out,
+                    "| {} | {} | {} | {} | {chips} | {measured} | {:.3} | {error} | {:.0}{fits} | {part}; {} |",
+                    run.id, run.group, run.model, run.chip, p.step_s, p.memory_gb, p.layout
+                )
+            }
+        };
+    }
+    out
+}
+
+const HEAD: &str = "# How accurate the planner is
+
+Made by `polymath plan accuracy --runs crates/plan/data/published_runs.tsv > docs/planner-accuracy.md`; do not edit.
+
+Every row is a published training run. The planner is given model, chips and layout, and predicts the time of one
+step; errors are per cent of the measured time, positive where the prediction is too slow. Its constants are fitted per
+chip, network and generation of software (`crates/plan/data/constants.toml`), never per row. Rows marked *held out* —
+one in four, chosen by a hash of the row's id — took no part in the fit. What a row does not say (recomputation,
+micro-batch, interleaving) is assumed, the fastest that fits.
+
+Where a row gives no step time, its TFLOP/s or utilisation is turned into one by the FLOP count of its own source
+(hardware FLOPs where recomputation was counted, causal attention where the source halves it).
+
+";
+
+const ROWS: &str = "
+## Rows
+
+| id | group | model | chip | chips | measured s | predicted s | error % | memory GB | part; layout |
+|---|---|---|---|---:|---:|---:|---:|---:|---|
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_summed_up_by_hand() {
+        let errors = Errors::of(&[-10.0, 2.0, 4.0, 0.0]).unwrap();
+        assert_eq!(errors, Errors { n: 4, median: 3.0, mean: 4.0, max: 10.0, bias: -1.0 });
+        assert_eq!(Errors::of(&[]), None);
+    }
+}

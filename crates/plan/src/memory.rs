@@ -1,0 +1,152 @@
+//! What a chip must hold, by term, on the fullest pipeline stage.
+//!
+//! Activations follow arXiv 2205.05198 (equations 1-6), extended to grouped queries, gated feed-forward blocks and
+//! experts; `tests/published.rs` checks them against that paper's figures. Sixteen-bit training with Adam keeps per
+//! parameter 2 bytes of weight, 4 of gradient and 12 of optimiser state (arXiv 1910.02054, section 3.1).
+
+use serde::Serialize;
+
+use crate::chips::Precision;
+use crate::layout::{Layout, Recompute};
+use crate::step::Job;
+
+/// Bytes on the fullest chip. The parts add up to `total`.
+#[derive(Debug, Clone, Copy, Default, Serialize, PartialEq)]
+pub struct Memory {
+    pub weights: f64,
+    pub gradients: f64,
+    pub optimizer: f64,
+    /// Kept for the backward pass, all micro-batches in flight.
+    pub activations: f64,
+    /// The layer at work: recomputed activations, gathered weights, logits.
+    pub working: f64,
+    /// Communication buffers, library workspaces, fragmentation.
+    pub buffers: f64,
+    pub total: f64,
+}
+
+/// The runtime's own share of a chip: context, libraries, communicator buffers.
+const RUNTIME_BYTES: f64 = 2.5e9;
+
+impl Memory {
+    pub fn fits(&self, capacity_bytes: f64) -> bool {
+        self.total <= capacity_bytes
+    }
+}
+
+/// Kept bytes per token of one layer: split over tensor-parallel ranks or not, and the attention scores.
+fn kept_per_token(job: &Job<'_>, layout: &Layout, moe: bool) -> f64 {
+    let shape = &job.shape;
+    let tp = f64::from(layout.tp);
+    let split = if layout.sequence_parallel { tp } else { 1.0 };
+    let (h, q, kv, v) = (shape.hidden, shape.query_width(), shape.kv_width(), shape.value_width());
+    // Inputs of products are kept in the format they are multiplied in.
+    let operand = if job.precision == Precision::Bf16 { 2.0 } else { 1.0 };
+    let masks = if job.stack.dropout { 2.0 * h } else { 0.0 };
+    let replicated = 4.0 * h + 2.0 * operand * h + masks;
+    let up = shape.matrices() - 1.0;
+    let selective = layout.recompute == Recompute::Selective && job.stack.flash;
+    // Latent attention keeps what is compressed; selectively, queries and keys are expanded again.
+    let attention = match shape.latent {
+        Some(latent) => {
+            let expanded = if selective { 0.0 } else { q + kv };
+            2.0 * (latent.query_rank + latent.key_rank + latent.rope + expanded)
+        }
+        None => 2.0 * (q + kv),
+    } + operand * v;
+    // The product of the gate is made again when recomputing selectively.
+    let inner = if selective { 2.0 * up } else { 2.0 * up + operand };
+    let (dense, routed) = match shape.experts {
+        Some(experts) if moe => {
+            // Arrived tokens, and the gate's inputs; selectively also the combined outputs are made again, and the
+            // gate's inputs are kept in the operand format.
+            let (copies, gate) = if selective { (1.0, operand * up) } else { (2.0, inner) };
+            let per_expert = copies * operand * h + gate * experts.width;
+            (inner * experts.shared_width, experts.topk * per_expert)
+        }
+        _ => (inner * shape.ffn, 0.0),
+    };
+    let norms = if selective { 4.0 * h } else { 0.0 };
+    let scores = if job.stack.flash || layout.recompute != Recompute::None {
+        0.0
+    } else {
+        5.0 * shape.heads * job.seq
+    };
+    (replicated - norms) / split + (attention + dense + routed + scores) / tp
+}
+
+/// Bytes on the fullest chip under a layout.
+pub fn memory(job: &Job<'_>, layout: &Layout) -> Memory {
+    let shape = &job.shape;
+    let (shared, routed) = job.local_weights(layout);
+    let (shared_dp, routed_dp) = job.replicas(layout);
+    let over = |zero: u8, bytes: f64| {
+        if layout.zero >= zero {
+            bytes * (shared / shared_dp + routed / routed_dp)
+        } else {
+            bytes * (shared + routed)
+        }
+    };
+    let narrow_copy = match job.precision {
+        Precision::Bf16 | Precision::Fp8 => 0.0,
+        Precision::Mxfp8 => 1.0,
+        Precision::Fp4 => 0.6,
+    };
+    let mut out = Memory {
+        weights: over(3, 2.0 + narrow_copy),
+        gradients: over(2, if layout.zero >= 2 { 2.0 } else { 4.0 }),
+        optimizer: over(1, 12.0),
+        ..Memory::default()
+    };
+
+    let (tp, pp, cp) = (f64::from(layout.tp), f64::from(layout.pp), f64::from(layout.cp));
+    let tokens = f64::from(layout.micro_batch) * job.seq / cp;
+    let moe_share = shape.moe_layers() / shape.layers;
+    let kept = |layout: &Layout| {
+        moe_share * kept_per_token(job, layout, true)
+            + (1.0 - moe_share) * kept_per_token(job, layout, false)
+    };
+    let layer_bytes = if layout.recompute == Recompute::Full {
+        let split = if layout.sequence_parallel { tp } else { 1.0 };
+        let share = f64::from(layout.full_layers_pct) / 100.0;
+        let selective = Layout { recompute: Recompute::Selective, ..*layout };
+        let rest = if share < 1.0 { (1.0 - share) * kept(&selective) } else { 0.0 };
+        share * 2.0 * shape.hidden / split + rest
+    } else {
+        kept(layout)
+    };
+    let fullest = (shape.layers / pp).ceil();
+    let micro_batches = layout.micro_batches(job.global_batch).max(1.0);
+    let vpp = f64::from(layout.vpp.max(1));
+    // The first stage holds pp micro-batches of its layers, interleaved a little more (section 4.2.3 there).
+    let in_flight = if pp > 1.0 {
+        let interleave = if vpp > 1.0 { 1.0 + (pp - 1.0) / (pp * vpp) } else { 1.0 };
+        (pp * interleave).min(micro_batches)
+    } else {
+        1.0
+    };
+    out.activations = tokens * layer_bytes * fullest * in_flight;
+
+    let none = Layout { recompute: Recompute::None, ..*layout };
+    let one_layer = tokens * kept(&none);
+    let rebuilt = if layout.recompute == Recompute::Full { one_layer } else { 0.0 };
+    let gathered = if layout.zero >= 3 {
+        let layer = (shape.attention_weights() + shape.matrices() * shape.hidden * shape.ffn) / tp;
+        2.0 * 2.0 * layer
+    } else {
+        0.0
+    };
+    // Logits in half precision and their loss gradient in single precision, on the last stage.
+    let logits = tokens * shape.vocab / tp * 6.0;
+    let logits = if pp > 1.0 {
+        // The last stage holds one micro-batch; the first, which is counted here, holds `in_flight`.
+        (logits - out.activations * (1.0 - 1.0 / in_flight)).max(0.0)
+    } else {
+        logits
+    };
+    out.working = rebuilt.max(logits) + gathered;
+    out.buffers = RUNTIME_BYTES;
+    out.total =
+        out.weights + out.gradients + out.optimizer + out.activations + out.working + out.buffers;
+    out
+}

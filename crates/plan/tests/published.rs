@@ -1,0 +1,236 @@
+//! Predictions against what others measured and printed. The error bounds are the promises of the planner.
+
+use std::collections::BTreeMap;
+
+use plan::accuracy::{Errors, by_group};
+use plan::chips::{self, GIB, Precision};
+use plan::layout::{Layout, Recompute};
+use plan::memory::memory;
+use plan::predict::{Outcome, Predicted, predict};
+use plan::runs::{self, Run};
+use plan::shape::Shape;
+use plan::step::Job;
+use plan::{accuracy, constants};
+
+fn table() -> Vec<Run> {
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/data/published_runs.tsv"));
+    runs::parse(&text.expect("the table of runs"), "published_runs.tsv").expect("a sound table")
+}
+
+fn predictions(runs: &[Run]) -> BTreeMap<String, Predicted> {
+    let all = predict(runs, constants::fitted());
+    let predicted = all.into_iter().filter_map(|p| match p.outcome {
+        Outcome::Predicted(predicted) => Some((p.id, *predicted)),
+        Outcome::Refused { .. } => None,
+    });
+    predicted.collect()
+}
+
+fn gpt(name: &str) -> Shape {
+    let (layers, hidden, heads) = match name {
+        "GPT 22B" => (48.0, 6144.0, 64.0),
+        "GPT 175B" => (96.0, 12288.0, 96.0),
+        "GPT 530B" => (105.0, 20480.0, 128.0),
+        "GPT 1T" => (128.0, 25600.0, 160.0),
+        other => panic!("no shape of {other}"),
+    };
+    Shape {
+        layers,
+        hidden,
+        heads,
+        kv_heads: heads,
+        head_dim: hidden / heads,
+        ffn: 4.0 * hidden,
+        gated: false,
+        vocab: 51200.0,
+        tied: true,
+        experts: None,
+        latent: None,
+        window: 0.0,
+        sinks: false,
+    }
+}
+
+fn layout(tp: u32, pp: u32, vpp: u32, micro_batch: u32, recompute: Recompute) -> Layout {
+    let sequence_parallel = recompute == Recompute::Selective;
+    Layout {
+        tp,
+        pp,
+        vpp,
+        dp: 1,
+        cp: 1,
+        ep: 1,
+        micro_batch,
+        recompute,
+        full_layers_pct: 100,
+        zero: 0,
+        sequence_parallel,
+    }
+}
+
+/// Table 5 of arXiv 2205.05198, whose layouts are in its table 3. Calculon's own errors on these eight are 3.65 %
+/// in the mean and 8.87 % at most. Five of the eight are not in the table that constants are fitted to.
+#[test]
+fn the_eight_steps_of_korthikanti_et_al_are_predicted_better_than_by_calculon() {
+    let rows = [
+        ("GPT 22B", 8, 1, 1, 4, 4.0, 1.42, 1.10),
+        ("GPT 175B", 8, 8, 3, 1, 64.0, 18.13, 13.75),
+        ("GPT 530B", 8, 35, 3, 1, 280.0, 49.05, 37.83),
+        ("GPT 1T", 8, 64, 1, 1, 512.0, 94.42, 71.49),
+    ];
+    let constants = constants::fitted();
+    let chip = chips::find("A100-80GB-SXM").unwrap();
+    let stack = &constants.stack["megatron-2021"];
+    let mut errors = Vec::new();
+    for (name, tp, pp, vpp, micro_batch, batch, full, selective) in rows {
+        let job = Job::new(gpt(name), chip, Precision::Bf16, 2048.0, batch, stack, constants);
+        for (mode, measured) in [(Recompute::Full, full), (Recompute::Selective, selective)] {
+            let step = job.step(&layout(tp, pp, vpp, micro_batch, mode)).total_s;
+            eprintln!("{name} {mode:?}: {step:.2} s, measured {measured}");
+            errors.push(100.0 * (step / measured - 1.0));
+        }
+    }
+    let errors = Errors::of(&errors).unwrap();
+    assert!(errors.mean < 3.65 && errors.max < 8.87, "{errors:?}");
+}
+
+#[test]
+fn median_errors_stay_below_eight_per_cent_on_fitted_and_held_out_rows() {
+    let runs = table();
+    assert!(runs.len() >= 313);
+    let groups = by_group(&predict(&runs, constants::fitted()));
+    let (_, [fitted, held_out, _]) = groups.iter().find(|(name, _)| name == "all").unwrap();
+    let (fitted, held_out) = (fitted.unwrap(), held_out.unwrap());
+    assert!(fitted.n > 200 && held_out.n > 70, "{fitted:?} {held_out:?}");
+    assert!(fitted.median <= 5.0 && held_out.median <= 8.0, "{fitted:?} {held_out:?}");
+    for (name, [_, _, all]) in &groups {
+        let all = all.unwrap();
+        assert!(all.n < 5 || all.median <= 8.0, "{name}: {all:?}");
+    }
+}
+
+#[test]
+fn mlperf_runs_of_ten_thousand_chips_are_within_ten_per_cent() {
+    let runs = table();
+    let predicted = predictions(&runs);
+    let large: Vec<&Run> = runs
+        .iter()
+        .filter(|run| run.group.starts_with("mlperf") && run.chip.starts_with("H100"))
+        .filter(|run| run.chips.is_some_and(|chips| chips >= 4096))
+        .collect();
+    assert!(large.len() >= 6);
+    for run in large {
+        let error = predicted[&run.id].error_pct.unwrap();
+        assert!(error.abs() < 10.0, "row {}: {error:+.1} %", run.id);
+    }
+}
+
+#[test]
+fn every_run_that_ran_fits_and_every_row_has_a_prediction_or_a_reason() {
+    for prediction in predict(&table(), constants::fitted()) {
+        match prediction.outcome {
+            Outcome::Refused { reason } => assert!(reason.contains("column"), "{reason}"),
+            Outcome::Predicted(p) => {
+                assert!(
+                    p.fits,
+                    "row {}: {:.0} of {:.0} GB",
+                    prediction.id, p.memory_gb, p.capacity_gb
+                );
+                let parts = p.memory.weights
+                    + p.memory.gradients
+                    + p.memory.optimizer
+                    + p.memory.activations
+                    + p.memory.working
+                    + p.memory.buffers;
+                assert!((parts / p.memory.total - 1.0).abs() < 1e-9);
+            }
+        }
+    }
+}
+
+/// Figures 1 and 7 of arXiv 2205.05198 (`data/memory.tsv`): activations in GiB or relative to keeping everything.
+#[test]
+fn activation_memory_agrees_with_published_figures_and_never_fits_falsely() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/memory.tsv");
+    let text = std::fs::read_to_string(path).expect("the table of memory");
+    let constants = constants::fitted();
+    let chip = chips::find("A100-80GB-SXM").unwrap();
+    let stack = &constants.stack["megatron-2021"];
+    let mut kept_all = BTreeMap::new();
+    for line in text.lines().skip(1) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let number = |i: usize| cells[i].trim().parse::<f64>().ok();
+        let (name, mode) = (cells[0], cells[5]);
+        let (tp, pp) = (number(2).unwrap() as u32, number(3).unwrap() as u32);
+        let micro_batch = number(4).unwrap() as u32;
+        let batch = number(1).unwrap();
+        let job = Job::new(gpt(name), chip, Precision::Bf16, 2048.0, batch, stack, constants);
+        let recompute = match mode {
+            "full" => Recompute::Full,
+            mode if mode.contains("selective") => Recompute::Selective,
+            _ => Recompute::None,
+        };
+        let vpp = if name == "GPT 175B" || name == "GPT 530B" { 3 } else { 1 };
+        let mut layout = layout(tp, pp, vpp, micro_batch, recompute);
+        layout.sequence_parallel = mode.starts_with("seq");
+        let memory = memory(&job, &layout);
+        if let (Some(states), Some(activations)) = (number(6), number(7)) {
+            let ours = (memory.weights + memory.gradients + memory.optimizer) / GIB;
+            eprintln!(
+                "{name} {mode}: states {ours:.1} of {states}, kept {:.1} of {activations} GiB",
+                memory.activations / GIB
+            );
+            assert!((ours / states - 1.0).abs() < 0.12, "{name} {mode}: {ours} GiB of {states}");
+            let ours = memory.activations / GIB;
+            assert!(
+                (ours / activations - 1.0).abs() < 0.09,
+                "{name} {mode}: {ours} of {activations}"
+            );
+            let fitted = states + activations <= 80.0;
+            assert!(fitted || !memory.fits(chip.memory_bytes()), "{name} {mode} falsely fits");
+        }
+        if mode == "none" {
+            kept_all.insert(name.to_string(), memory.activations);
+        } else if let Some(share) = number(8) {
+            let ours = 100.0 * memory.activations / kept_all[name];
+            eprintln!("{name} {mode}: {ours:.1} % of {share} %");
+            assert!((ours - share).abs() < 4.0, "{name} {mode}: {ours} % of {share} %");
+        }
+    }
+}
+
+/// For each model and number of chips in vTrain's table: the measured time of the layout that we call best, over
+/// the best measured time.
+#[test]
+fn the_layout_called_best_is_within_five_per_cent_of_the_best_measured() {
+    let runs = table();
+    let predicted = predictions(&runs);
+    let mut cases: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
+    for run in runs.iter().filter(|run| run.group == "vtrain-multi") {
+        let times = (predicted[&run.id].step_s, run.step_s.unwrap());
+        cases.entry(format!("{} on {:?}", run.model, run.chips)).or_default().push(times);
+    }
+    let mut regrets = Vec::new();
+    for (case, times) in &cases {
+        let chosen = times.iter().min_by(|a, b| a.0.total_cmp(&b.0)).unwrap().1;
+        let best = times.iter().map(|t| t.1).fold(f64::INFINITY, f64::min);
+        eprintln!(
+            "{case}: regret {:.2} % of {} layouts",
+            100.0 * (chosen / best - 1.0),
+            times.len()
+        );
+        regrets.push(100.0 * (chosen / best - 1.0));
+    }
+    let mean = regrets.iter().sum::<f64>() / regrets.len() as f64;
+    assert!(cases.len() >= 4 && mean <= 5.0, "{regrets:?}");
+}
+
+#[test]
+fn the_accuracy_page_lists_every_row() {
+    let runs = table();
+    let page = accuracy::page(&runs, constants::fitted());
+    for run in &runs {
+        assert!(page.contains(&format!("\n| {} | {} |", run.id, run.group)), "row {}", run.id);
+    }
+}
