@@ -7,8 +7,8 @@
 //! their product:  Σ w x ≈ d · scale · Σ p q  +  m · scale · Σ q
 //! ```
 //! Σ p q is exact in integers, and all 32-value products are added in f32. So the only thing lost against
-//! [`crate::matmul`] is the rounding of x: half a step of the largest of 32 neighbours over 127, which leaves the
-//! perplexity of language models as it is (docs/kernels.md has the numbers), while a vector instruction does four
+//! [`crate::matmul`] is the rounding of x: half a step of the largest of 32 neighbours over 127 (what that does to the
+//! perplexity of small language models stands in docs/kernels.md), while a vector instruction does four
 //! times as many products. Weights in F32, F16 and BF16 have no integers and are left to [`crate::matmul`].
 //!
 //! Two ways, as there: `vector` meets stored blocks in registers, for few rows of x; `panel` unpacks them once

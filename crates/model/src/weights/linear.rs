@@ -49,8 +49,9 @@ pub enum Precision {
     #[default]
     Exact,
     /// In integers, from the weights as they are stored and activations rounded to eight bits in blocks of 32:
-    /// several times as fast, with the same perplexity to a small fraction of a percent. Weights that are stored
-    /// as floats are multiplied exactly.
+    /// up to twice as fast. On the text it was measured on, perplexity rises by 1.0 % (Gemma 3 270M) to 2.6 %
+    /// (SmolLM2-135M), more than the half percent that is wanted. Weights that are stored as floats are multiplied
+    /// exactly.
     Fast,
 }
 
