@@ -86,6 +86,17 @@ impl Rounded {
         self.cols
     }
 
+    /// Rows in which one block towers over the others: its largest value is more than `ratio` times the mean of the
+    /// other blocks' largest. What is rounded away there is as large as the other blocks' values.
+    pub fn towering(&self, ratio: f32) -> impl Iterator<Item = usize> {
+        let n_blocks = self.cols / BLOCK;
+        self.scales.chunks_exact(n_blocks.max(1)).enumerate().filter_map(move |(row, scales)| {
+            let largest = scales.iter().copied().fold(0.0, f32::max);
+            let others = scales.iter().sum::<f32>() - largest;
+            (largest * (n_blocks - 1) as f32 > ratio * others).then_some(row)
+        })
+    }
+
     /// The values after rounding, for tests and comparisons.
     pub fn to_f32(&self) -> Vec<f32> {
         let scale_of = |i: usize| self.scales[i / BLOCK];

@@ -154,10 +154,10 @@ fn dates_senders_subjects_and_bodies_agree_with_another_reader() {
         }
     }
     // Looked at one by one. Dates: 62 say the year 0102 and the rest name no zone that exists; ours are then the
-    // time of receipt. Senders: raw 8-bit names instead of addresses. Subjects: raw 8-bit, where Python falls back
+    // time of receipt; six lie more than a week after their receipt, which then stands in. Senders: raw 8-bit names instead of addresses. Subjects: raw 8-bit, where Python falls back
     // to windows-1252 and ours guesses Big5, GBK, EUC-KR, Shift_JIS, windows-1254 rightly; and titles cut at 500
     // characters. Bodies: HTML sent as plain text, the same guesses, uuencoded files cut out, control characters.
-    let allowed = [74, 6, 50, 80];
+    let allowed = [80, 6, 50, 80];
     for (i, what) in ["dates", "senders", "subjects", "plain bodies"].into_iter().enumerate() {
         eprintln!("{what}: {} of {} differ", differ[i].len(), compared[i]);
         for path in differ[i].iter().take(5) {

@@ -62,6 +62,8 @@ pub struct Input {
     pub values: Vec<f32>,
     rounded: Rounded,
     is_rounded: bool,
+    /// Rows that rounding would harm; they are multiplied exactly.
+    exact_rows: Vec<usize>,
 }
 
 impl Input {
@@ -70,9 +72,17 @@ impl Input {
         self.is_rounded = precision == Precision::Fast && width.is_multiple_of(BLOCK) && width > 0;
         if self.is_rounded {
             self.rounded.fill(pool, &self.values, width);
+            self.exact_rows.clear();
+            self.exact_rows.extend(self.rounded.towering(TOWERING));
         }
     }
 }
+
+/// From this ratio of one block to the mean of the others on, a row is not rounded. The first token of a text makes such
+/// rows: the "massive activations" (arXiv 2402.17762) that all later tokens attend to. On 11,355 tokens of documents the
+/// perplexity of SmolLM2-135M Q4_1 rises by 0.62 % (standard error 0.18) without this, by 0.25 (0.10) at 16 and by 0.14
+/// (0.09) at 8, where prompts take half as long again.
+const TOWERING: f32 = 16.0;
 
 /// Values that are rounded together; all quantised rows are whole numbers of it.
 const BLOCK: usize = 32;
@@ -102,7 +112,26 @@ pub fn multiply_all<'a>(
             matmul(pool, y, &x.values, &w);
         }
     }
-    if !in_integers.is_empty() {
-        rounded::matmul(pool, &mut in_integers, &x.rounded);
+    if in_integers.is_empty() {
+        return;
+    }
+    rounded::matmul(pool, &mut in_integers, &x.rounded);
+    for product in &mut in_integers {
+        multiply_exactly(pool, product, x);
+    }
+}
+
+/// Multiplies the rows that rounding would harm again, from their f32 values, and all of them together.
+fn multiply_exactly(pool: &Pool, product: &mut Product<'_>, x: &Input) {
+    if x.exact_rows.is_empty() {
+        return;
+    }
+    let (rows, cols) = (product.w.rows(), product.w.cols());
+    let of_row = |row: usize| &x.values[row * cols..(row + 1) * cols];
+    let gathered: Vec<f32> = x.exact_rows.iter().flat_map(|&row| of_row(row)).copied().collect();
+    let mut exact = vec![0.0; x.exact_rows.len() * rows];
+    matmul(pool, &mut exact, &gathered, &product.w);
+    for (&row, exact) in x.exact_rows.iter().zip(exact.chunks_exact(rows)) {
+        product.y[row * rows..(row + 1) * rows].copy_from_slice(exact);
     }
 }

@@ -59,6 +59,8 @@ impl Browser {
             "--disable-background-networking".into(),
             "--disable-component-update".into(),
             "--disable-sync".into(),
+            // What is fading in has neither its colours nor its text yet.
+            "--force-prefers-reduced-motion".into(),
             format!("--user-data-dir={}", browser._profile.path().display()),
             format!("--window-size={width},{height}"),
         ];
