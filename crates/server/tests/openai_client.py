@@ -25,6 +25,8 @@ MODEL = models[0].id
 assert client.models.retrieve(MODEL).id == MODEL
 ASK = [{"role": "user", "content": "What is the capital of France?"}]
 
+# The first answer reads the prompt, later ones remember it: those are compared (see "Many at once" for why).
+client.chat.completions.create(model=MODEL, messages=ASK, temperature=0, max_tokens=1)
 # Whole and streamed answers at temperature 0 say the same, with the same counts.
 whole = client.chat.completions.create(model=MODEL, messages=ASK, temperature=0, max_tokens=24)
 assert whole.choices[0].message.role == "assistant"
