@@ -185,20 +185,17 @@ impl Assistant {
         options: &Options,
     ) -> Result<Outcome, Error> {
         let mut looked_up = lookup::answer(context, question)?;
-        if let Some(draft) = &looked_up
-            && draft.covers < SURELY_COVERED
-            && says_more(&evidence::gather(context, question)?, question, draft.covers)
-        {
-            looked_up = None;
-        }
-        if let Some(draft) = looked_up {
-            let searched =
-                if draft.step == Step::Abstain { self.searched()? } else { String::new() };
-            return Ok(Outcome { searched, ..Outcome::answered(draft, 0.0) });
+        if let Some(draft) = looked_up.take_if(|draft| draft.covers >= SURELY_COVERED) {
+            return self.looked_up(draft);
         }
         let searching = Instant::now();
         let mut evidence = evidence::gather(context, question)?;
         let search_ms = ms(searching);
+        if let Some(draft) = looked_up
+            && !says_more(&evidence, question, draft.covers)
+        {
+            return self.looked_up(draft);
+        }
         if question.intent == Intent::Compose {
             return self.compose(&evidence, question, options, search_ms);
         }
@@ -222,6 +219,11 @@ impl Assistant {
         };
         let draft = Draft { step: step.unwrap_or(draft.step), ..draft };
         Ok(Outcome { tokens, ..Outcome::answered(draft, search_ms) })
+    }
+
+    fn looked_up(&self, draft: Draft) -> Result<Outcome, Error> {
+        let searched = if draft.step == Step::Abstain { self.searched()? } else { String::new() };
+        Ok(Outcome { searched, ..Outcome::answered(draft, 0.0) })
     }
 
     /// Summaries and drafts: the model's words where they hold, else the passages'.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::plan_file::Plan;
 use crate::predict::{Outcome, Prediction, held_out};
 use crate::search::Found;
-use crate::timeline::Timeline;
+use crate::timeline::{Month, Timeline};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1d1d1f;\
 background:#fff}h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}table{border-collapse:collapse;width:100%;\
@@ -123,28 +123,7 @@ pub fn search_page(plan: &Plan<'_>, found: &Found) -> String {
         found.seconds,
         found.fitting
     );
-    let rows: Vec<Vec<String>> = found
-        .best
-        .iter()
-        .map(|c| {
-            let range = &c.run.days_range;
-            vec![
-                c.layout.to_string(),
-                format!("{:.2}", c.step_s),
-                format!("{:.1}", c.mfu_pct),
-                format!("{:.0} of {:.0}", c.memory_gb, c.capacity_gb),
-                format!("{:.0} ({:.0} to {:.0})", range.mid, range.low, range.high),
-                format!("{:.2}", c.run.dollars / 1e6),
-                format!("{:.0}", c.run.kwh / 1e3),
-                format!("{:.0}", c.run.kgco2e / 1e3),
-                format!("{:.0}", c.run.failures),
-            ]
-        })
-        .collect();
-    body += &table(
-        &["layout", "step s", "MFU %", "GB", "days", "million $", "MWh", "t CO2e", "failures"],
-        &rows,
-    );
+    body += &layouts(found);
     body += "<h2>Where a step's seconds go</h2>\n";
     let parts = [
         "products",
@@ -192,6 +171,32 @@ pub fn search_page(plan: &Plan<'_>, found: &Found) -> String {
     page(&format!("Plan: {}", plan.name), &body)
 }
 
+/// The best layouts, one a row.
+fn layouts(found: &Found) -> String {
+    let rows: Vec<Vec<String>> = found
+        .best
+        .iter()
+        .map(|c| {
+            let range = &c.run.days_range;
+            vec![
+                c.layout.to_string(),
+                format!("{:.2}", c.step_s),
+                format!("{:.1}", c.mfu_pct),
+                format!("{:.0} of {:.0}", c.memory_gb, c.capacity_gb),
+                format!("{:.0} ({:.0} to {:.0})", range.mid, range.low, range.high),
+                format!("{:.2}", c.run.dollars / 1e6),
+                format!("{:.0}", c.run.kwh / 1e3),
+                format!("{:.0}", c.run.kgco2e / 1e3),
+                format!("{:.0}", c.run.failures),
+            ]
+        })
+        .collect();
+    table(
+        &["layout", "step s", "MFU %", "GB", "days", "million $", "MWh", "t CO2e", "failures"],
+        &rows,
+    )
+}
+
 /// The beginning of a layout, as fits beside a bar.
 fn short(layout: &str) -> String {
     layout.split(" recompute").next().unwrap_or(layout).to_string()
@@ -223,47 +228,8 @@ pub fn timeline_page(timeline: &Timeline) -> String {
             escape(&claim.because)
         );
     }
-    let values = months.iter().flat_map(|m| [m.gpt4_multiple.low, m.gpt4_multiple.high]);
-    let (low, high) = values.fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
-    let (low, high) = ((low * 0.8).max(1e-6), (high * 1.2).max(1e-5));
     body += "<h2>Multiples of GPT-4's compute, by the month in which a run ends</h2>\n";
-    body +=
-        "<svg viewBox=\"0 0 1000 360\" role=\"img\" aria-label=\"multiples of GPT-4 by month\">";
-    let x = |i: usize| 60.0 + 920.0 * i as f64 / months.len().max(2).saturating_sub(1) as f64;
-    let y = |value: f64| 320.0 - logarithmic(value, low, high, 300.0);
-    let upper: Vec<String> = (0..months.len())
-        .map(|i| format!("{:.1},{:.1}", x(i), y(months[i].gpt4_multiple.high)))
-        .collect();
-    let lower: Vec<String> = (0..months.len())
-        .rev()
-        .map(|i| format!("{:.1},{:.1}", x(i), y(months[i].gpt4_multiple.low)))
-        .collect();
-    let middle: Vec<String> = (0..months.len())
-        .map(|i| format!("{:.1},{:.1}", x(i), y(months[i].gpt4_multiple.mid)))
-        .collect();
-    let _ = write!(
-        body,
-        "<polygon points=\"{} {}\" fill=\"#0072b2\" opacity=\".2\"/><polyline points=\"{}\" fill=\"none\" stroke=\"#0072b2\" \
-         stroke-width=\"3\"/>",
-        upper.join(" "),
-        lower.join(" "),
-        middle.join(" ")
-    );
-    for tick in
-        [0.1, 1.0, 10.0, 100.0, 1000.0].into_iter().filter(|tick| (low..=high).contains(tick))
-    {
-        let _ = write!(
-            body,
-            "<line x1=\"60\" x2=\"980\" y1=\"{0:.1}\" y2=\"{0:.1}\" stroke=\"#8c8c8c\" opacity=\".5\"/><text x=\"4\" y=\"{1:.1}\">{tick}×</text>",
-            y(tick),
-            y(tick) + 4.0
-        );
-    }
-    for (i, month) in months.iter().enumerate().filter(|(i, _)| i % (months.len() / 8).max(1) == 0)
-    {
-        let _ = write!(body, "<text x=\"{:.0}\" y=\"345\">{}</text>", x(i) - 24.0, month.date);
-    }
-    body += "</svg>\n";
+    body += &multiples_chart(months);
     let rows: Vec<Vec<String>> = months
         .iter()
         .map(|m| {
@@ -291,6 +257,52 @@ pub fn timeline_page(timeline: &Timeline) -> String {
         &rows,
     );
     page("What the cluster can train, and when", &body)
+}
+
+/// Multiples of GPT-4 by month, with their range, on a logarithmic axis: an SVG element.
+fn multiples_chart(months: &[Month]) -> String {
+    let values = months.iter().flat_map(|m| [m.gpt4_multiple.low, m.gpt4_multiple.high]);
+    let (low, high) = values.fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
+    let (low, high) = ((low * 0.8).max(1e-6), (high * 1.2).max(1e-5));
+    let mut chart = String::from(
+        "<svg viewBox=\"0 0 1000 360\" role=\"img\" aria-label=\"multiples of GPT-4 by month\">",
+    );
+    let x = |i: usize| 60.0 + 920.0 * i as f64 / months.len().max(2).saturating_sub(1) as f64;
+    let y = |value: f64| 320.0 - logarithmic(value, low, high, 300.0);
+    let upper: Vec<String> = (0..months.len())
+        .map(|i| format!("{:.1},{:.1}", x(i), y(months[i].gpt4_multiple.high)))
+        .collect();
+    let lower: Vec<String> = (0..months.len())
+        .rev()
+        .map(|i| format!("{:.1},{:.1}", x(i), y(months[i].gpt4_multiple.low)))
+        .collect();
+    let middle: Vec<String> = (0..months.len())
+        .map(|i| format!("{:.1},{:.1}", x(i), y(months[i].gpt4_multiple.mid)))
+        .collect();
+    let _ = write!(
+        chart,
+        "<polygon points=\"{} {}\" fill=\"#0072b2\" opacity=\".2\"/><polyline points=\"{}\" fill=\"none\" stroke=\"#0072b2\" \
+         stroke-width=\"3\"/>",
+        upper.join(" "),
+        lower.join(" "),
+        middle.join(" ")
+    );
+    for tick in
+        [0.1, 1.0, 10.0, 100.0, 1000.0].into_iter().filter(|tick| (low..=high).contains(tick))
+    {
+        let _ = write!(
+            chart,
+            "<line x1=\"60\" x2=\"980\" y1=\"{0:.1}\" y2=\"{0:.1}\" stroke=\"#8c8c8c\" opacity=\".5\"/><text x=\"4\" y=\"{1:.1}\">{tick}×</text>",
+            y(tick),
+            y(tick) + 4.0
+        );
+    }
+    for (i, month) in months.iter().enumerate().filter(|(i, _)| i % (months.len() / 8).max(1) == 0)
+    {
+        let _ = write!(chart, "<text x=\"{:.0}\" y=\"345\">{}</text>", x(i) - 24.0, month.date);
+    }
+    chart += "</svg>\n";
+    chart
 }
 
 /// Predicted against measured step times.

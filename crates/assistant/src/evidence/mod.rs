@@ -301,23 +301,20 @@ fn read(
         .map(|(idx, range)| {
             let sentence = &text[range.clone()];
             let times = spans::times(sentence, passage.written.as_ref());
-            let near: Vec<&Vec<f32>> = [idx.checked_sub(1), Some(idx + 1)]
+            let beside: Vec<usize> = [idx.checked_sub(1), Some(idx + 1)]
                 .into_iter()
                 .flatten()
-                .filter_map(|n| in_sentences.get(n))
+                .filter(|&other| other < ranges.len())
                 .collect();
             let n = terms.words.len();
             let mut found = in_sentences[idx].clone();
-            raise(&mut found, &union(near.iter().copied(), 0.7, n));
+            raise(&mut found, &union(beside.iter().map(|&other| &in_sentences[other]), 0.7, n));
             raise(&mut found, &union([&header], 0.8, n));
             raise(&mut found, &union([&whole], 0.3, n));
-            let neighbours = [idx.checked_sub(1), Some(idx + 1)]
-                .into_iter()
-                .flatten()
-                .filter_map(|n| ranges.get(n));
-            let near_text: String =
-                neighbours.map(|r| &text[r.clone()]).collect::<Vec<_>>().join(" ");
-            let people = people(context, question, passage, sentence, &near_text, &folded_text);
+            let near: Vec<&str> =
+                beside.iter().map(|&other| &text[ranges[other].clone()]).collect();
+            let people =
+                people(context, question, passage, sentence, &near.join(" "), &folded_text);
             let asked = question.times.first();
             let features = Features {
                 coverage: terms.share(&found),

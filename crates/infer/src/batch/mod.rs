@@ -37,16 +37,21 @@ impl Default for Limits {
 /// What a batcher has done since it began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
+    /// Requests taken in.
     pub requests: u64,
+    /// Requests answered with [`Error::Busy`].
     pub refused: u64,
-    /// Tokens of prompts, and how many of them were remembered from earlier requests.
+    /// Tokens of prompts.
     pub prompt_tokens: u64,
+    /// Of these, tokens remembered from earlier requests.
     pub cached_tokens: u64,
+    /// Tokens of answers that have ended.
     pub generated_tokens: u64,
     /// Passes through the network.
     pub steps: u64,
-    /// Now.
+    /// Answers under way now.
     pub running: u64,
+    /// Requests that wait now.
     pub waiting: u64,
 }
 
@@ -114,6 +119,7 @@ impl Batcher {
         Self { engine: engine.clone(), shared, worker: Some(worker) }
     }
 
+    /// The engine it runs.
     pub fn engine(&self) -> &Engine {
         &self.engine
     }

@@ -25,14 +25,23 @@ pub(super) fn run(engine: &Engine, shared: &Shared) {
     let budget_tokens = shared.limits.prefix_bytes / bytes_per_token;
     let mut prefixes = Prefixes::new(budget_tokens);
     let mut running = Vec::new();
-    while admit(engine, shared, &mut running, &mut prefixes) {
+    let mut logits = Vec::new();
+    loop {
         let worked = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            step(engine, shared, &mut running, &mut prefixes);
+            let goes_on = admit(engine, shared, &mut running, &mut prefixes);
+            if goes_on {
+                step(engine, shared, &mut running, &mut prefixes, &mut logits);
+            }
+            goes_on
         }));
-        if worked.is_err() {
-            // Whatever was half done is not trusted: everybody hears of it and the work begins anew.
-            running.clear();
-            prefixes = Prefixes::new(budget_tokens);
+        match worked {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(_) => {
+                // Whatever was half done is not trusted: everybody hears of it and the work begins anew.
+                running.clear();
+                prefixes = Prefixes::new(budget_tokens);
+            }
         }
         shared.counts.running.store(running.len() as u64, Ordering::Relaxed);
     }
@@ -80,11 +89,17 @@ fn admit<'e>(
 }
 
 /// One pass through the network for all, and what it means for each.
-fn step(engine: &Engine, shared: &Shared, running: &mut Vec<Running<'_>>, prefixes: &mut Prefixes) {
+fn step(
+    engine: &Engine,
+    shared: &Shared,
+    running: &mut Vec<Running<'_>>,
+    prefixes: &mut Prefixes,
+    logits: &mut Vec<f32>,
+) {
     for one in running.iter_mut().filter(|one| one.cancel.is_cancelled()) {
         one.turn.end(Finish::Cancelled);
     }
-    let outcomes = read(engine, shared, running);
+    let outcomes = read(engine, shared, running, logits);
     let mut still = Vec::with_capacity(running.len());
     for (mut one, outcome) in running.drain(..).zip(outcomes) {
         for piece in one.turn.take_pieces() {
@@ -102,7 +117,12 @@ fn step(engine: &Engine, shared: &Shared, running: &mut Vec<Running<'_>>, prefix
 }
 
 /// Answers go on first, then prompts in the order they came, until the step is full.
-fn read(engine: &Engine, shared: &Shared, running: &mut [Running<'_>]) -> Vec<Result<(), Error>> {
+fn read(
+    engine: &Engine,
+    shared: &Shared,
+    running: &mut [Running<'_>],
+    logits: &mut Vec<f32>,
+) -> Vec<Result<(), Error>> {
     let n_answering = running.iter().filter(|one| is_answering(one)).count();
     let step_tokens = shared.limits.step_tokens.max(1);
     let mut left = step_tokens.saturating_sub(n_answering).max(1);
@@ -122,8 +142,7 @@ fn read(engine: &Engine, shared: &Shared, running: &mut [Running<'_>]) -> Vec<Re
         places.push((place, feed.tokens.len()));
         parts.push(Part { cache: &mut one.cache, tokens: feed.tokens, want: feed.want });
     }
-    let mut logits = Vec::new();
-    let forwarded = engine.decoder().forward_parts(engine.pool(), &mut parts, &mut logits);
+    let forwarded = engine.decoder().forward_parts(engine.pool(), &mut parts, logits);
     let n_rows: Vec<usize> = parts.iter().map(|part| part.n_rows()).collect();
     drop(parts);
     shared.counts.steps.fetch_add(1, Ordering::Relaxed);
@@ -135,7 +154,7 @@ fn read(engine: &Engine, shared: &Shared, running: &mut [Running<'_>]) -> Vec<Re
         return outcomes;
     }
     let vocab = engine.vocab();
-    let mut rows = &mut logits[..];
+    let mut rows = logits.as_mut_slice();
     for ((place, n_fed), n_rows) in places.into_iter().zip(n_rows) {
         let (mine, rest) = rows.split_at_mut(n_rows * vocab);
         rows = rest;

@@ -116,22 +116,24 @@ pub fn multiply_all<'a>(
         return;
     }
     rounded::matmul(pool, &mut in_integers, &x.rounded);
-    for product in &mut in_integers {
-        multiply_exactly(pool, product, x);
-    }
+    multiply_exactly(pool, &mut in_integers, x);
 }
 
 /// Multiplies the rows that rounding would harm again, from their f32 values, and all of them together.
-fn multiply_exactly(pool: &Pool, product: &mut Product<'_>, x: &Input) {
+fn multiply_exactly(pool: &Pool, products: &mut [Product<'_>], x: &Input) {
     if x.exact_rows.is_empty() {
         return;
     }
-    let (rows, cols) = (product.w.rows(), product.w.cols());
+    let cols = x.rounded.cols();
     let of_row = |row: usize| &x.values[row * cols..(row + 1) * cols];
     let gathered: Vec<f32> = x.exact_rows.iter().flat_map(|&row| of_row(row)).copied().collect();
-    let mut exact = vec![0.0; x.exact_rows.len() * rows];
-    matmul(pool, &mut exact, &gathered, &product.w);
-    for (&row, exact) in x.exact_rows.iter().zip(exact.chunks_exact(rows)) {
-        product.y[row * rows..(row + 1) * rows].copy_from_slice(exact);
+    let mut exact = Vec::new();
+    for product in products {
+        let rows = product.w.rows();
+        exact.resize(x.exact_rows.len() * rows, 0.0);
+        matmul(pool, &mut exact, &gathered, &product.w);
+        for (&row, exact) in x.exact_rows.iter().zip(exact.chunks_exact(rows)) {
+            product.y[row * rows..(row + 1) * rows].copy_from_slice(exact);
+        }
     }
 }

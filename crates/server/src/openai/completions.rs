@@ -13,7 +13,7 @@ use super::fault::parse;
 use super::sampling::{Asked, Stop, choices};
 use super::{
     Api, Fault, Generate, Generated, Models, Piece, Prompt, answer_id, form, logprobs, sse,
-    unix_now, whole as whole_numbers,
+    unix_now, whole_numbers,
 };
 use crate::stream::Cancel;
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::fault::parse;
-use super::{Api, Fault, sse, whole};
+use super::{Api, Fault, sse, whole_numbers};
 use crate::base64;
 
 const MAX_TEXTS: usize = 2048;
@@ -18,7 +18,7 @@ struct Request {
     model: String,
     input: Input,
     encoding_format: Option<String>,
-    #[serde(default, deserialize_with = "whole::optional")]
+    #[serde(default, deserialize_with = "whole_numbers::optional")]
     dimensions: Option<usize>,
 }
 

@@ -25,7 +25,7 @@ mod queue;
 mod sampling;
 mod sse;
 mod tools;
-mod whole;
+mod whole_numbers;
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::{Fault, whole};
+use super::{Fault, whole_numbers};
 
 /// Checked values. `temperature` 0 takes the likeliest token.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,13 +35,13 @@ impl Sampling {
 pub(super) struct Asked {
     temperature: Option<f32>,
     top_p: Option<f32>,
-    #[serde(default, deserialize_with = "whole::optional")]
+    #[serde(default, deserialize_with = "whole_numbers::optional")]
     top_k: Option<usize>,
     min_p: Option<f32>,
     repetition_penalty: Option<f32>,
     presence_penalty: Option<f32>,
     frequency_penalty: Option<f32>,
-    #[serde(default, deserialize_with = "whole::optional")]
+    #[serde(default, deserialize_with = "whole_numbers::optional")]
     seed: Option<i64>,
     logit_bias: Option<HashMap<String, f32>>,
 }

@@ -3,7 +3,7 @@
 //! Mails are short, and a short text alone deflates to half its size; together, 64 KiB at a time, they deflate to
 //! 36 %. A block begins with the (item, length) of each text in it, so that a row needs no more than its block's
 //! number, and what lies behind the text that is wanted is not unpacked. An item of up to [`BLOCK_BYTES`] lies whole in one block; a longer one begins a block, fills as many as it
-//! needs with numbers in a row, and shares only the last. One item is out in 0.2 ms.
+//! needs with numbers in a row, and shares only the last.
 //!
 //! Taking an item out writes its block anew without it, once per transaction however many go.
 

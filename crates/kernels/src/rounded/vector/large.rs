@@ -19,76 +19,43 @@ pub(super) struct Part {
     sums: *const f32,
 }
 
-/// How a block of a format meets x.
+/// How a block of a format meets x; as written here for formats with eight scales and minimums.
 pub(super) trait Meet: Large {
     /// Adds a block's products with N_X rows of x to the sums of each.
     ///
     /// # Safety
     /// `block` points to a block, and the rows of x reach 256 bytes and 8 scales and sums.
+    #[inline(always)]
     unsafe fn meet<L: Lanes8, const N_X: usize>(
         lanes: L,
         block: *const u8,
         x: &[Part; N_X],
         sums: &mut [[L::F; 2]; N_X],
-    );
-}
-
-/// For the formats with eight scales and minimums.
-///
-/// # Safety
-/// As for [`Meet::meet`].
-#[inline(always)]
-unsafe fn meet_eight<B: Large, L: Lanes8, const N_X: usize>(
-    lanes: L,
-    block: *const u8,
-    x: &[Part; N_X],
-    sums: &mut [[L::F; 2]; N_X],
-) {
-    let mut scaled = [[0.0; GROUPS]; N_X];
-    // SAFETY: the caller's promise.
-    unsafe {
-        let (scales, minimums) = factors_of_eight(lanes, block);
-        for m in 0..N_X {
-            lanes.store(scaled[m].as_mut_ptr(), lanes.mul(scales, lanes.load(x[m].scales)));
-            sums[m][0] = lanes.fma(minimums, lanes.load(x[m].sums), sums[m][0]);
-        }
-        for group in 0..GROUPS {
-            let p = B::integers(lanes, block, group);
+    ) {
+        let mut scaled = [[0.0; GROUPS]; N_X];
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (scales, minimums) = factors_of_eight(lanes, block);
             for m in 0..N_X {
-                let q = lanes.load_int(x[m].q.add(BLOCK * group));
-                let dot = lanes.to_float(lanes.dot_bytes(lanes.splat_int(0), p, q));
-                let sum = &mut sums[m][group % 2];
-                *sum = lanes.fma(dot, lanes.splat(scaled[m][group]), *sum);
+                lanes.store(scaled[m].as_mut_ptr(), lanes.mul(scales, lanes.load(x[m].scales)));
+                sums[m][0] = lanes.fma(minimums, lanes.load(x[m].sums), sums[m][0]);
+            }
+            for group in 0..GROUPS {
+                let p = Self::integers(lanes, block, group);
+                for m in 0..N_X {
+                    let q = lanes.load_int(x[m].q.add(BLOCK * group));
+                    let dot = lanes.to_float(lanes.dot_bytes(lanes.splat_int(0), p, q));
+                    let sum = &mut sums[m][group % 2];
+                    *sum = lanes.fma(dot, lanes.splat(scaled[m][group]), *sum);
+                }
             }
         }
     }
 }
 
-impl Meet for Q4K {
-    #[inline(always)]
-    unsafe fn meet<L: Lanes8, const N_X: usize>(
-        lanes: L,
-        block: *const u8,
-        x: &[Part; N_X],
-        sums: &mut [[L::F; 2]; N_X],
-    ) {
-        // SAFETY: the caller's promise.
-        unsafe { meet_eight::<Self, L, N_X>(lanes, block, x, sums) }
-    }
-}
+impl Meet for Q4K {}
 
-impl Meet for Q5K {
-    #[inline(always)]
-    unsafe fn meet<L: Lanes8, const N_X: usize>(
-        lanes: L,
-        block: *const u8,
-        x: &[Part; N_X],
-        sums: &mut [[L::F; 2]; N_X],
-    ) {
-        // SAFETY: the caller's promise.
-        unsafe { meet_eight::<Self, L, N_X>(lanes, block, x, sums) }
-    }
-}
+impl Meet for Q5K {}
 
 impl Meet for Q6K {
     #[inline(always)]
