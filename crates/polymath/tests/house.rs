@@ -9,12 +9,28 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("kernels", &[]),
     ("corpus", &[]),
     ("vault", &[]),
+    ("ledger", &[]),
     ("model", &["kernels"]),
     ("infer", &["kernels", "model", "corpus"]),
     ("plan", &["model"]),
+    ("train", &["kernels", "model", "corpus", "infer", "ledger"]),
     ("assistant", &["infer", "corpus", "vault"]),
     ("server", &["assistant", "infer", "corpus", "vault"]),
-    ("polymath", &["server", "assistant", "infer", "plan", "model", "kernels", "corpus", "vault"]),
+    (
+        "polymath",
+        &[
+            "server",
+            "assistant",
+            "train",
+            "plan",
+            "infer",
+            "ledger",
+            "model",
+            "kernels",
+            "corpus",
+            "vault",
+        ],
+    ),
 ];
 
 /// Files outside `kernels` in which `unsafe` may stand: the memory map, whose file others could change.

@@ -1,0 +1,1 @@
+//! Shards to weights: the decoder with its gradients, optimisers, schedules, checkpoints, and the run that ties them.
