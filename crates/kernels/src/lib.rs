@@ -18,6 +18,7 @@ compile_error!(
 );
 
 pub mod format;
+pub mod gemm;
 pub mod int8;
 pub mod matmul;
 pub mod rounded;
@@ -25,6 +26,14 @@ pub mod rounded;
 pub mod attention;
 pub mod norm;
 pub mod rope;
+
+pub mod causal;
+pub mod embedding;
+pub mod experts;
+pub mod heads;
+pub mod loss;
+pub mod optimiser;
+pub mod router;
 
 pub mod activation;
 pub mod softmax;

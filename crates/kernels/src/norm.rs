@@ -4,10 +4,11 @@
 //! LayerNorm: y = (x − mean) · gain / sqrt(variance + eps) + bias, arXiv 1607.06450.
 //! Shapes: x, y [rows, width]; gain, bias [width].
 
+use crate::gemm::Update;
 use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
 use crate::pool::Pool;
-use crate::scratch::SharedMut;
+use crate::scratch::{self, SharedMut};
 
 /// Rows per task, in elements: a task below this costs less than handing it over.
 const TASK_ELEMENTS: usize = 16 * 1024;
@@ -30,6 +31,161 @@ pub fn rms_norm_in_place(pool: &Pool, x: &mut [f32], gain: &[f32], eps: f32) {
     by_rows(pool, x, gain.len(), |_, x| {
         pool.isa().dispatch(InPlace { x, gain, eps });
     });
+}
+
+/// Rows whose contributions to a gain's gradient are added before they meet those of other rows. Fixed, so that the
+/// order of summation does not depend on threads.
+const GRADIENT_ROWS: usize = 64;
+
+/// The gradient of [`rms_norm`]: with r = 1 / sqrt(mean(x²) + eps),
+/// dx (+)= r · (dy ∘ gain − x · r² · mean(dy ∘ gain ∘ x)) and dgain (+)= Σ_rows dy ∘ x · r.
+///
+/// # Panics
+/// When lengths differ.
+pub fn rms_norm_gradient(
+    pool: &Pool,
+    dx: &mut [f32],
+    dgain: &mut [f32],
+    dy: &[f32],
+    x: &[f32],
+    gain: &[f32],
+    eps: f32,
+    (update_x, update_gain): (Update, Update),
+) {
+    check(dx.len(), x.len(), gain.len());
+    check(dy.len(), x.len(), gain.len());
+    assert_eq!(dgain.len(), gain.len(), "dgain and gain differ in length");
+    let width = gain.len();
+    let n = x.len() / width;
+    let n_parts = n.div_ceil(GRADIENT_ROWS);
+    scratch::with(n_parts * width, |parts| {
+        let shared = SharedMut::new(parts);
+        let dx = SharedMut::new(dx);
+        pool.run(n_parts, |part_idx| {
+            let rows = part_idx * GRADIENT_ROWS..n.min((part_idx + 1) * GRADIENT_ROWS);
+            let range = rows.start * width..rows.end * width;
+            // SAFETY: tasks have disjoint rows and one part each.
+            let (dx, dgain) = unsafe {
+                (dx.part(range.start, range.len()), shared.part(part_idx * width, width))
+            };
+            let (dy, x) = (&dy[range.clone()], &x[range]);
+            pool.isa().dispatch(RmsGradient { dx, dgain, dy, x, gain, eps, update: update_x });
+        });
+        add_parts(dgain, parts, update_gain);
+    });
+}
+
+/// total (+)= Σ parts, in order.
+pub(crate) fn add_parts(total: &mut [f32], parts: &[f32], update: Update) {
+    if update == Update::Replace {
+        total.fill(0.0);
+    }
+    for part in parts.chunks_exact(total.len().max(1)) {
+        total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
+    }
+}
+
+/// sums[width] (+)= Σ_rows x: the gradient of a bias. Runs of 64 rows are added first, as above.
+///
+/// # Panics
+/// When x is no whole number of rows.
+pub fn column_sums(pool: &Pool, sums: &mut [f32], x: &[f32], update: Update) {
+    let width = sums.len();
+    check(x.len(), x.len(), width);
+    let n_parts = x.len().div_ceil((GRADIENT_ROWS * width).max(1));
+    scratch::with(n_parts * width, |parts| {
+        let shared = SharedMut::new(parts);
+        pool.run(n_parts, |part_idx| {
+            // SAFETY: one part per task.
+            let part = unsafe { shared.part(part_idx * width, width) };
+            part.fill(0.0);
+            let first = part_idx * GRADIENT_ROWS * width;
+            let rows = &x[first..x.len().min(first + GRADIENT_ROWS * width)];
+            for row in rows.chunks_exact(width) {
+                part.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+            }
+        });
+        add_parts(sums, parts, update);
+    });
+}
+
+struct RmsGradient<'a> {
+    dx: &'a mut [f32],
+    dgain: &'a mut [f32],
+    dy: &'a [f32],
+    x: &'a [f32],
+    gain: &'a [f32],
+    eps: f32,
+    update: Update,
+}
+
+impl Kernel for RmsGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Self { dx, dgain, dy, x, gain, eps, update } = self;
+        let width = gain.len();
+        dgain.fill(0.0);
+        let rows = dx.chunks_exact_mut(width).zip(dy.chunks_exact(width));
+        for ((dx, dy), x) in rows.zip(x.chunks_exact(width)) {
+            rms_gradient_row(lanes, dx, dgain, dy, x, gain, eps, update);
+        }
+    }
+}
+
+/// One row of [`rms_norm_gradient`]; `dgain` is added to.
+#[inline(always)]
+pub(crate) fn rms_gradient_row<L: Lanes>(
+    lanes: L,
+    dx: &mut [f32],
+    dgain: &mut [f32],
+    dy: &[f32],
+    x: &[f32],
+    gain: &[f32],
+    eps: f32,
+    update: Update,
+) {
+    let width = gain.len();
+    assert!(dx.len() == width && dgain.len() == width && dy.len() == width && x.len() == width);
+    // SAFETY: x has `width` values.
+    let r = unsafe { inverse_rms(lanes, x.as_ptr(), width, eps) };
+    let mut sums = [lanes.splat(0.0); 2];
+    let mut rest = 0.0;
+    let mut i = 0;
+    // SAFETY: i stays below the width of all four.
+    unsafe {
+        let product = |at: usize| {
+            let gained =
+                lanes.mul(lanes.load(dy.as_ptr().add(at)), lanes.load(gain.as_ptr().add(at)));
+            (gained, lanes.load(x.as_ptr().add(at)))
+        };
+        while i + L::N <= width {
+            let (gained, x) = product(i);
+            let sum = &mut sums[i / L::N % 2];
+            *sum = lanes.fma(gained, x, *sum);
+            i += L::N;
+        }
+    }
+    while i < width {
+        rest += dy[i] * gain[i] * x[i];
+        i += 1;
+    }
+    let mean = (lanes.sum(lanes.add(sums[0], sums[1])) + rest) / width as f32;
+    let pull = r * r * mean;
+    for i in 0..width {
+        dgain[i] += dy[i] * x[i] * r;
+    }
+    // Plain loops: compiled inside a kernel, they become vector code.
+    if update == Update::Add {
+        for i in 0..width {
+            dx[i] += r * (dy[i] * gain[i] - x[i] * pull);
+        }
+    } else {
+        for i in 0..width {
+            dx[i] = r * (dy[i] * gain[i] - x[i] * pull);
+        }
+    }
 }
 
 /// y = (x − mean) · gain / sqrt(variance + eps) + bias, row by row; the variance divides by the width.
@@ -130,7 +286,7 @@ impl Kernel for InPlace<'_> {
 /// # Safety
 /// `x` points to `width` values.
 #[inline(always)]
-unsafe fn inverse_rms<L: Lanes>(lanes: L, x: *const f32, width: usize, eps: f32) -> f32 {
+pub(crate) unsafe fn inverse_rms<L: Lanes>(lanes: L, x: *const f32, width: usize, eps: f32) -> f32 {
     // SAFETY: the caller's promise.
     let squares = unsafe { sum_of_squares(lanes, x, width, 0.0) };
     1.0 / (squares / width as f32 + eps).sqrt()
@@ -141,7 +297,13 @@ unsafe fn inverse_rms<L: Lanes>(lanes: L, x: *const f32, width: usize, eps: f32)
 /// # Safety
 /// `x` and `y` point to as many values as `gain` has; they may be the same.
 #[inline(always)]
-unsafe fn scale_row<L: Lanes>(lanes: L, y: *mut f32, x: *const f32, gain: &[f32], scale: f32) {
+pub(crate) unsafe fn scale_row<L: Lanes>(
+    lanes: L,
+    y: *mut f32,
+    x: *const f32,
+    gain: &[f32],
+    scale: f32,
+) {
     let width = gain.len();
     let factor = lanes.splat(scale);
     let mut i = 0;

@@ -49,6 +49,11 @@ impl<T> SharedMut<T> {
         Self(slice.as_mut_ptr())
     }
 
+    /// A part of the slice that begins here.
+    pub(crate) fn from_pointer(pointer: *mut T) -> Self {
+        Self(pointer)
+    }
+
     pub(crate) fn pointer(self) -> *mut T {
         self.0
     }

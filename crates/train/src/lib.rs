@@ -1,1 +1,9 @@
 //! Shards to weights: the decoder with its gradients, optimisers, schedules, checkpoints, and the run that ties them.
+
+pub mod batch;
+pub mod error;
+pub mod import;
+pub mod layout;
+pub mod network;
+
+pub use error::Error;

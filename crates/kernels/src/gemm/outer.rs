@@ -1,0 +1,170 @@
+//! Outer products: c_g[i][j] (+)= Σ_s a[row(s), i] · b[row'(s), j] over the rows s of group g: a weight's gradient.
+//!
+//! ```text
+//! for each task: a group's block of BLOCK rows × COLUMNS columns of c
+//!     for each DEPTH of the group's rows s
+//!         pack the block's columns of a and of b
+//!         for each 6 rows of c:   for each panel of b: tile
+//! ```
+//! Packing reads both factors in long runs. The sum over one DEPTH is finished in registers and added to c, so the
+//! order of summation depends only on where in its group a row stands.
+
+use std::ops::Range;
+
+use super::pack::{Right, pack_left};
+use super::rows::Rows;
+use super::tile::{self, Columns, TILE_ROWS, Update};
+use crate::isa::{Isa, Kernel};
+use crate::lanes::Lanes;
+use crate::pool::Pool;
+use crate::scratch::{self, SharedMut};
+
+/// Rows of c per task at most; a multiple of 6.
+const BLOCK: usize = 384;
+/// Neither side of a task's block is halved below this.
+const LEAST_BLOCK: usize = 96;
+/// Rows of the factors per pass.
+const DEPTH: usize = 192;
+/// Columns of c per task at most: with BLOCK and DEPTH, what fits the second-level cache.
+const COLUMNS: usize = 384;
+
+/// One gradient of [`accumulate`]: c is `[groups, a.width, b.width]`, each group at `offset(g)` of `c`.
+pub(crate) struct Outer<'a> {
+    pub(crate) a: Rows<'a>,
+    pub(crate) b: Rows<'a>,
+    /// Rows of group g: `starts[g] .. starts[g + 1]`.
+    pub(crate) starts: &'a [u32],
+    pub(crate) update: Update,
+}
+
+/// Writes every group's c; a group without rows gets zeros (or nothing to add).
+pub(crate) fn accumulate(
+    pool: &Pool,
+    c: SharedMut<f32>,
+    outer: &Outer<'_>,
+    offset: impl Fn(usize) -> usize + Sync,
+) {
+    let n_groups = outer.starts.len() - 1;
+    let (n_rows, n_cols) = (outer.a.width, outer.b.width);
+    let (row_block, col_block) = blocks(n_groups, n_rows, n_cols, pool.n_threads());
+    let n_row_blocks = n_rows.div_ceil(row_block);
+    let n_blocks = n_row_blocks * n_cols.div_ceil(col_block);
+    pool.run(n_groups * n_blocks, |task_idx| {
+        let (group, block) = (task_idx / n_blocks, task_idx % n_blocks);
+        let (row, col) = (block % n_row_blocks * row_block, block / n_row_blocks * col_block);
+        let rows = row..n_rows.min(row + row_block);
+        let cols = col..n_cols.min(col + col_block);
+        let depth = outer.starts[group] as usize..outer.starts[group + 1] as usize;
+        // SAFETY: the offset leads to this group's [a.width, b.width] values.
+        let c = SharedMut::from_pointer(unsafe { c.pointer().add(offset(group)) });
+        if !depth.is_empty() {
+            task(pool.isa(), c, outer, rows, cols, depth);
+        } else if outer.update == Update::Replace {
+            for row in rows {
+                // SAFETY: the task's own part of its group's c.
+                unsafe { c.part(row * n_cols + cols.start, cols.len()) }.fill(0.0);
+            }
+        }
+    });
+}
+
+/// Rows and columns of c per task: as large as there is work for all threads, since a block's perimeter is packed
+/// and its area multiplied.
+fn blocks(n_groups: usize, n_rows: usize, n_cols: usize, n_threads: usize) -> (usize, usize) {
+    let parts = |of: usize, most: usize| of.div_ceil(most).max(1);
+    let (mut row_parts, mut col_parts) = (parts(n_rows, BLOCK), parts(n_cols, COLUMNS));
+    let size = |of: usize, parts: usize| of.div_ceil(parts).max(1);
+    while n_groups * row_parts * col_parts < 2 * n_threads {
+        let (rows, cols) = (size(n_rows, row_parts), size(n_cols, col_parts));
+        if rows.max(cols) < 2 * LEAST_BLOCK {
+            break;
+        }
+        *(if rows > cols { &mut row_parts } else { &mut col_parts }) += 1;
+    }
+    (
+        size(n_rows, row_parts).next_multiple_of(TILE_ROWS),
+        size(n_cols, col_parts).next_multiple_of(32),
+    )
+}
+
+fn task(
+    isa: Isa,
+    c: SharedMut<f32>,
+    outer: &Outer<'_>,
+    rows: Range<usize>,
+    cols: Range<usize>,
+    depth: Range<usize>,
+) {
+    let width = 2 * isa.lanes();
+    let k_most = depth.len().min(DEPTH);
+    let n_left = rows.len().next_multiple_of(TILE_ROWS);
+    let n_right = cols.len().next_multiple_of(width);
+    scratch::with(n_left * k_most, |left| {
+        scratch::with(n_right * k_most, |right| {
+            for start in depth.clone().step_by(DEPTH) {
+                let range = start..depth.end.min(start + DEPTH);
+                pack_left(left, range.clone(), |s| outer.a.row(s), rows.clone());
+                pack_right(isa, right, outer.b, range.clone(), cols.clone());
+                let update = if start == depth.start { outer.update } else { Update::Add };
+                let (left, right, rows, cols) = (&*left, &*right, rows.clone(), cols.clone());
+                let (k, stride) = (range.len(), outer.b.width);
+                isa.dispatch(Strips { c, stride, left, right, rows, cols, k, update });
+            }
+        });
+    });
+}
+
+/// Columns `cols` of the rows `depth` of b into panels.
+fn pack_right(isa: Isa, to: &mut [f32], b: Rows<'_>, depth: Range<usize>, cols: Range<usize>) {
+    if b.index.is_none() {
+        let right = Right::Plain { values: b.values, stride: b.width };
+        return right.pack(isa, to, depth, cols);
+    }
+    let width = 2 * isa.lanes();
+    let k = depth.len();
+    for (panel_idx, first) in cols.clone().step_by(width).enumerate() {
+        let n = width.min(cols.end - first);
+        let panel = &mut to[panel_idx * k * width..][..k * width];
+        for (row, s) in panel.chunks_exact_mut(width).zip(depth.clone()) {
+            row[..n].copy_from_slice(&b.row(s)[first..][..n]);
+            row[n..].fill(0.0);
+        }
+    }
+}
+
+/// All tiles of one pair of packed blocks.
+struct Strips<'a> {
+    c: SharedMut<f32>,
+    /// Columns of c.
+    stride: usize,
+    left: &'a [f32],
+    right: &'a [f32],
+    rows: Range<usize>,
+    cols: Range<usize>,
+    k: usize,
+    update: Update,
+}
+
+impl Kernel for Strips<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Self { c, stride, left, right, rows, cols, k, update } = self;
+        let width = 2 * L::N;
+        for (strip_idx, row) in rows.clone().step_by(TILE_ROWS).enumerate() {
+            let n_rows = TILE_ROWS.min(rows.end - row);
+            let strip = &left[strip_idx * k * TILE_ROWS..];
+            let a = Columns { base: strip.as_ptr(), stride: TILE_ROWS };
+            for (panel_idx, col) in cols.clone().step_by(width).enumerate() {
+                let n_cols = width.min(cols.end - col);
+                // SAFETY: the strip and the panel have k rows; this task alone writes these rows of c.
+                unsafe {
+                    let panel = right.as_ptr().add(panel_idx * k * width);
+                    let c = c.pointer().add(row * stride + col);
+                    tile::multiply(lanes, c, stride, a, panel, k, n_rows, n_cols, update);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The one error of this crate: which thing, what is wrong with it, and the way out.
+
+use std::path::{Path, PathBuf};
+
+/// What can go wrong between shards and a trained model.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}; hint: {hint}", path.display())]
+    Io { path: PathBuf, action: &'static str, source: std::io::Error, hint: &'static str },
+    /// A configuration that cannot be meant, or that this version cannot train.
+    #[error("{what}; hint: {hint}")]
+    Configuration { what: String, hint: &'static str },
+    /// A file that is damaged or belongs to something else.
+    #[error("cannot read {}: {what}; hint: {hint}", path.display())]
+    Malformed { path: PathBuf, what: String, hint: &'static str },
+    /// Numbers left the range of f32.
+    #[error(
+        "step {step}: {what} is not finite; hint: resume from the last checkpoint with a lower learning rate"
+    )]
+    NotFinite { step: u64, what: String },
+    /// Weight files.
+    #[error(transparent)]
+    Model(#[from] model::Error),
+    /// Shards and tokenizers.
+    #[error(transparent)]
+    Corpus(#[from] corpus::Error),
+}
+
+impl Error {
+    pub(crate) fn io(
+        path: &Path,
+        action: &'static str,
+        source: std::io::Error,
+        hint: &'static str,
+    ) -> Self {
+        Self::Io { path: path.to_owned(), action, source, hint }
+    }
+
+    pub(crate) fn configuration(what: impl Into<String>, hint: &'static str) -> Self {
+        Self::Configuration { what: what.into(), hint }
+    }
+
+    pub(crate) fn malformed(path: &Path, what: impl Into<String>, hint: &'static str) -> Self {
+        Self::Malformed { path: path.to_owned(), what: what.into(), hint }
+    }
+}
