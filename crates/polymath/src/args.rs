@@ -445,6 +445,19 @@ pub enum BenchCommand {
         #[command(flatten)]
         threads: Threads,
     },
+    /// A training step: forward, backward and AdamW, 16 texts of 256 tokens.
+    Train {
+        /// `dense`, or `moe`: 32 experts, four per token, of the same active size.
+        #[arg(long, value_enum, default_value_t = TrainShape::Moe)]
+        shape: TrainShape,
+        /// Steps that are timed.
+        #[arg(long, value_name = "N", default_value_t = 8)]
+        steps: usize,
+        #[command(flatten)]
+        json: Json,
+        #[command(flatten)]
+        threads: Threads,
+    },
     /// Each kernel against this machine's measured peak.
     Kernels {
         #[command(flatten)]
@@ -452,4 +465,10 @@ pub enum BenchCommand {
         #[command(flatten)]
         threads: Threads,
     },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum TrainShape {
+    Dense,
+    Moe,
 }

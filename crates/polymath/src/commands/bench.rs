@@ -1,4 +1,4 @@
-//! `polymath bench infer | embed | kernels`: speed on this machine.
+//! `polymath bench infer | embed | train | kernels`: speed on this machine.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use infer::{Embedder, Engine, Precision, Purpose};
 use kernels::pool::Pool;
 use serde_json::json;
 
-use crate::args::{BenchCommand, Threads};
+use crate::args::{BenchCommand, Threads, TrainShape};
 use crate::commands::DEFAULT_MODEL;
 use crate::home::Home;
 use crate::output;
@@ -24,6 +24,9 @@ pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
         BenchCommand::Embed { model, exact, json, threads } => {
             let precision = if *exact { Precision::Exact } else { Precision::Int8 };
             embed(model.as_deref(), precision, json.json, *threads)
+        }
+        BenchCommand::Train { shape, steps, json, threads } => {
+            train(*shape, *steps, json.json, *threads)
         }
         BenchCommand::Kernels { json, threads } => kernels(json.json, *threads),
     }
@@ -92,6 +95,36 @@ fn embed(
         );
     }
     output::piece(&output::table(&[">tokens", ">batch", ">tokens/s"], &rows))
+}
+
+fn train(shape: TrainShape, steps: usize, as_json: bool, threads: Threads) -> anyhow::Result<()> {
+    let (shape, name) = match shape {
+        TrainShape::Dense => (train::bench::Shape::Dense, "dense"),
+        TrainShape::Moe => (train::bench::Shape::Moe, "moe"),
+    };
+    let measured = train::bench::run(shape, threads.count(), steps)?;
+    let rss_mb = train::bench::peak_rss_mb();
+    if as_json {
+        return output::json(&json!({
+            "shape": name,
+            "threads": threads.count(),
+            "params": measured.parameters,
+            "tokens_per_s": measured.tokens_per_s,
+            "gflops": measured.gflops,
+            "ms_per_step": measured.ms_per_step,
+            "gflop_per_token": measured.gflop_per_token,
+            "rss_mb": rss_mb,
+            "loss": measured.loss,
+        }));
+    }
+    output::line(format!(
+        "{name}, {} threads: {:.0} tokens/s, {:.1} GFLOP/s of the model, {:.0} ms per step, {:.0} MB at most (medians of {steps} steps)",
+        threads.count(),
+        measured.tokens_per_s,
+        measured.gflops,
+        measured.ms_per_step,
+        rss_mb.unwrap_or(f64::NAN),
+    ))
 }
 
 fn kernels(as_json: bool, threads: Threads) -> anyhow::Result<()> {
