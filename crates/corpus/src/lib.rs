@@ -12,6 +12,8 @@ pub mod tokenizer;
 
 pub mod chat;
 
+pub mod shards;
+
 mod error;
 
 pub use error::Error;

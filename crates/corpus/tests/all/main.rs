@@ -6,4 +6,5 @@ mod support;
 mod agreement;
 mod chat;
 mod json;
+mod shards;
 mod vocabulary;
