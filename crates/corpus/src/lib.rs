@@ -12,6 +12,7 @@ pub mod tokenizer;
 
 pub mod chat;
 
+pub mod bpe;
 pub mod shards;
 
 mod error;

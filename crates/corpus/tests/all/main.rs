@@ -4,6 +4,7 @@
 mod support;
 
 mod agreement;
+mod bpe;
 mod chat;
 mod json;
 mod shards;
