@@ -1,6 +1,9 @@
-//! What can go wrong with text that comes with a model.
+//! What can go wrong with text that comes with a model, and with building a corpus.
 
-/// A tokenizer or a chat template that cannot be used. Encoding and decoding themselves cannot fail.
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A tokenizer, a template, or shards that cannot be used; a build that cannot go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -40,4 +43,82 @@ pub enum Error {
     /// A message carries something other than text.
     #[error("a message has a part of kind `{0}`; this model reads text only")]
     UnsupportedPart(String),
+
+    /// A file or directory could not be created, read, written, synced.
+    #[error("cannot {doing} {}: {source}{}", path.display(), hint(source))]
+    Io {
+        /// What was being done, as a verb.
+        doing: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    /// The output directory is there already.
+    #[error("{} exists already; hint: {}", path.display(), replace_hint(*is_corpus))]
+    OutputExists {
+        /// The directory.
+        path: PathBuf,
+        /// Whether it holds shards, which may be replaced on request.
+        is_corpus: bool,
+    },
+
+    /// Another process is writing the same output.
+    #[error("another build is writing {}; hint: wait for it, or choose another output", path.display())]
+    OutputBusy {
+        /// The directory.
+        path: PathBuf,
+    },
+
+    /// A directory of shards that is incomplete, damaged, or of another version.
+    #[error("cannot use the shards in {}: {problem}; hint: build the corpus again", path.display())]
+    Shards {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// A token that the stated vocabulary does not have.
+    #[error("token {token} is outside the vocabulary of {vocab_size}")]
+    Token {
+        /// The token.
+        token: u32,
+        /// The number of ids.
+        vocab_size: u32,
+    },
+
+    /// The build's description asks for something impossible.
+    #[error("the corpus description is not usable: {0}")]
+    Config(String),
+}
+
+impl Error {
+    pub(crate) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { doing, path: path.to_path_buf(), source }
+    }
+
+    pub(crate) fn shards(path: &Path, problem: String) -> Self {
+        Self::Shards { path: path.to_path_buf(), problem }
+    }
+}
+
+/// The way out, where the system's message does not say it.
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; hint: free some space or write to another disk; what was begun has been removed"
+        }
+        io::ErrorKind::PermissionDenied => "; hint: check who owns it",
+        _ => "",
+    }
+}
+
+fn replace_hint(is_corpus: bool) -> &'static str {
+    if is_corpus {
+        "set `replace = true` under [output], remove it, or choose another output"
+    } else {
+        "it holds something else than shards; choose another output"
+    }
 }

@@ -12,6 +12,16 @@ pub mod tokenizer;
 
 pub mod chat;
 
+pub mod clean;
+pub mod config;
+pub mod duplicates;
+pub mod language;
+pub mod quality;
+pub mod read;
+
+pub mod bpe;
+pub mod shards;
+
 mod error;
 
 pub use error::Error;

@@ -24,7 +24,7 @@ impl ByteBpe {
         let mut byte_ids = [NO_TOKEN; 256];
         for (byte, slot) in byte_ids.iter_mut().enumerate() {
             let mut letter = [0; 4];
-            let letter = LETTERS.of_byte[byte].encode_utf8(&mut letter);
+            let letter = LETTER_OF_BYTE[byte].encode_utf8(&mut letter);
             *slot = pieces.id(letter).unwrap_or(NO_TOKEN);
         }
         let mut joins = HashMap::with_capacity(merges.len());
@@ -64,7 +64,7 @@ impl ByteBpe {
     }
 }
 
-fn nfc(text: &str) -> Cow<'_, str> {
+pub(super) fn nfc(text: &str) -> Cow<'_, str> {
     use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
     match is_nfc_quick(text.chars()) {
         IsNormalized::Yes => Cow::Borrowed(text),
@@ -74,11 +74,7 @@ fn nfc(text: &str) -> Cow<'_, str> {
 
 /// The 256 letters: printable Latin-1 characters stand for themselves, the other 68 bytes in order for U+0100
 /// and up. A space is `Ġ`, a line break `Ċ`.
-struct Letters {
-    of_byte: [char; 256],
-}
-
-const LETTERS: Letters = {
+pub(crate) const LETTER_OF_BYTE: [char; 256] = {
     let mut of_byte = ['\0'; 256];
     let (mut byte, mut next) = (0, 0x100);
     while byte < 256 {
@@ -91,11 +87,11 @@ const LETTERS: Letters = {
         };
         byte += 1;
     }
-    Letters { of_byte }
+    of_byte
 };
 
 fn to_letters(bytes: &[u8]) -> String {
-    bytes.iter().map(|&byte| LETTERS.of_byte[byte as usize]).collect()
+    bytes.iter().map(|&byte| LETTER_OF_BYTE[byte as usize]).collect()
 }
 
 /// The bytes that a piece stands for; `None` if it holds a character that is none of the 256 letters.
@@ -107,7 +103,7 @@ fn byte_of(letter: char) -> Option<u8> {
     match letter {
         '!'..='~' | '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{ff}' => Some(letter as u8),
         '\u{100}'..='\u{143}' => {
-            let at = LETTERS.of_byte.iter().position(|&l| l == letter)?;
+            let at = LETTER_OF_BYTE.iter().position(|&l| l == letter)?;
             Some(at as u8)
         }
         _ => None,

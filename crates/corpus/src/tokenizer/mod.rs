@@ -27,8 +27,10 @@ mod stream;
 mod vocabulary;
 mod words;
 
+pub(crate) use byte_bpe::LETTER_OF_BYTE;
 pub use stream::DecodeStream;
 pub use vocabulary::{Roles, TokenType, Vocabulary, VocabularyKind};
+pub(crate) use words::split_words;
 
 use crate::Error;
 use byte_bpe::ByteBpe;

@@ -13,6 +13,7 @@
 use crate::Error;
 use regex::Regex;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+";
 const CONTRACTION: &str = r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])";
@@ -115,6 +116,15 @@ impl WordRule {
             std::mem::swap(&mut words, &mut next);
         }
         words
+    }
+}
+
+/// The words of `text` by the rule of Qwen 2 and 3, after NFC: what byte-level BPE training counts.
+pub(crate) fn split_words(text: &str, word: &mut dyn FnMut(&str)) {
+    static QWEN2: LazyLock<Option<WordRule>> = LazyLock::new(|| WordRule::named("qwen2").ok());
+    let text = super::byte_bpe::nfc(text);
+    if let Some(rule) = &*QWEN2 {
+        rule.split(&text).into_iter().for_each(|range| word(&text[range]));
     }
 }
 

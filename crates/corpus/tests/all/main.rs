@@ -4,6 +4,8 @@
 mod support;
 
 mod agreement;
+mod bpe;
 mod chat;
 mod json;
+mod shards;
 mod vocabulary;

@@ -1,0 +1,196 @@
+//! Words numbered, with what the rules ask about them.
+
+use super::chars::{self, LETTER, SENTENCE_END, SPACE, SYMBOL, is};
+use super::split::Splitter;
+use hashbrown::HashMap;
+use regex::Regex;
+use std::sync::LazyLock;
+use twox_hash::XxHash64;
+
+/// English words of which a document must have some.
+const STOP_WORDS: [&str; 8] = ["the", "be", "to", "of", "and", "that", "have", "with"];
+/// Longer chunks (encoded data) are split anew each time.
+const LONGEST_KEPT_BYTES: usize = 64;
+/// Chunks kept at most; then everything is forgotten. 64 bytes each.
+const MOST_CHUNKS: usize = 1 << 20;
+
+/// What the rules ask about a word.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Word {
+    /// Hash of its letters.
+    pub(crate) hash: u64,
+    /// Length in characters.
+    pub(crate) chars: u32,
+    /// Length in bytes.
+    pub(crate) bytes: u32,
+    /// Holds something else than punctuation.
+    pub(crate) is_word: bool,
+    /// Holds a letter.
+    pub(crate) has_letter: bool,
+    /// The bit of a stop word.
+    pub(crate) stop_word: u8,
+    /// A sign that ends a sentence.
+    pub(crate) ends_sentence: bool,
+    /// Nothing but punctuation by Unicode: does not begin a sentence.
+    pub(crate) is_punctuation: bool,
+}
+
+/// Chunks seen so far with their words; one for each thread.
+#[derive(Debug)]
+pub(crate) struct Lexicon {
+    splitter: &'static Splitter,
+    chunks: HashMap<Box<str>, (u32, u32)>,
+    /// Word numbers of the chunks, one after another.
+    parts: Vec<u32>,
+    numbers: HashMap<Box<str>, u32>,
+    words: Vec<Word>,
+}
+
+impl Lexicon {
+    pub(crate) fn new() -> Self {
+        Self {
+            splitter: Splitter::shared(),
+            chunks: HashMap::new(),
+            parts: Vec::new(),
+            numbers: HashMap::new(),
+            words: Vec::new(),
+        }
+    }
+
+    /// Makes room if too much is remembered: word numbers from before are then void.
+    pub(crate) fn begin(&mut self) {
+        if self.chunks.len() > MOST_CHUNKS || self.words.len() > 2 * MOST_CHUNKS {
+            *self = Self::new();
+        }
+    }
+
+    /// What is known about all words, by number.
+    pub(crate) fn words(&self) -> &[Word] {
+        &self.words
+    }
+
+    /// Appends the numbers of the words of `text`.
+    pub(crate) fn number(&mut self, text: &str, numbers: &mut Vec<u32>) {
+        chunks(text, |chunk| self.number_chunk(chunk, numbers));
+    }
+
+    /// Appends the numbers of the words of one chunk.
+    pub(crate) fn number_chunk(&mut self, chunk: &str, numbers: &mut Vec<u32>) {
+        if let Some(&(start, end)) = self.chunks.get(chunk) {
+            numbers.extend_from_slice(&self.parts[start as usize..end as usize]);
+            return;
+        }
+        let start = self.parts.len();
+        let mut at = 0;
+        for len in self.splitter.split(chunk) {
+            let number = self.word_number(&chunk[at..at + len]);
+            self.parts.push(number);
+            at += len;
+        }
+        numbers.extend_from_slice(&self.parts[start..]);
+        if chunk.len() <= LONGEST_KEPT_BYTES {
+            self.chunks.insert(chunk.into(), (start as u32, self.parts.len() as u32));
+        } else {
+            self.parts.truncate(start);
+        }
+    }
+
+    fn word_number(&mut self, word: &str) -> u32 {
+        if let Some(&number) = self.numbers.get(word) {
+            return number;
+        }
+        let number = self.words.len() as u32;
+        self.words.push(describe(word));
+        self.numbers.insert(word.into(), number);
+        number
+    }
+}
+
+fn describe(word: &str) -> Word {
+    static PUNCTUATION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{P}+$").ok());
+    let mut kinds = 0;
+    let mut is_word = false;
+    for c in word.chars() {
+        kinds |= chars::kinds(c);
+        is_word |= !is(c, SYMBOL);
+    }
+    let n_chars = word.chars().count();
+    let stop_word = STOP_WORDS.iter().position(|&stop| stop == word);
+    Word {
+        hash: XxHash64::oneshot(0, word.as_bytes()),
+        chars: n_chars as u32,
+        bytes: word.len() as u32,
+        is_word,
+        has_letter: kinds & LETTER != 0,
+        stop_word: stop_word.map_or(0, |at| 1 << at),
+        ends_sentence: n_chars == 1 && kinds & SENTENCE_END != 0,
+        is_punctuation: PUNCTUATION.as_ref().is_some_and(|all| all.is_match(word)),
+    }
+}
+
+/// Calls `each` with the stretches between white space.
+fn chunks(text: &str, mut each: impl FnMut(&str)) {
+    let bytes = text.as_bytes();
+    let mut start = 0;
+    let mut at = 0;
+    while at < bytes.len() {
+        let byte = bytes[at];
+        let (space, len) = if byte < 0x80 {
+            (is_space_byte(byte), 1)
+        } else {
+            let c = text[at..].chars().next().unwrap_or(' ');
+            (is(c, SPACE), c.len_utf8())
+        };
+        if space {
+            if start < at {
+                each(&text[start..at]);
+            }
+            start = at + len;
+        }
+        at += len;
+    }
+    if start < text.len() {
+        each(&text[start..]);
+    }
+}
+
+fn is_space_byte(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r' | 0x1c..=0x1f)
+}
+
+/// How many sentences spaCy's rule finds in a line, counting no further than `enough`: a sentence ends with the
+/// signs after its final one, and white space of more than one space counts as a word.
+pub(crate) fn sentence_count(lexicon: &mut Lexicon, line: &str, enough: usize) -> usize {
+    let mut count = 1;
+    let mut ended = false;
+    let mut numbers = Vec::new();
+    let mut rest = line;
+    while !rest.is_empty() && count < enough {
+        let space = rest.find(|c| !is(c, SPACE)).unwrap_or(rest.len());
+        let gap = &rest[..space];
+        // The space after a word belongs to it; what is left of the gap is a word of its own.
+        let owned = usize::from(rest.len() < line.len() && gap.starts_with(' '));
+        if gap.len() > owned && ended {
+            count += 1;
+            ended = false;
+        }
+        rest = &rest[space..];
+        let end = rest.find(|c| is(c, SPACE)).unwrap_or(rest.len());
+        if end == 0 {
+            break;
+        }
+        numbers.clear();
+        lexicon.number_chunk(&rest[..end], &mut numbers);
+        for &number in &numbers {
+            let word = lexicon.words[number as usize];
+            if ended && !word.is_punctuation && !word.ends_sentence {
+                count += 1;
+                ended = false;
+            } else if word.ends_sentence {
+                ended = true;
+            }
+        }
+        rest = &rest[end..];
+    }
+    count
+}
