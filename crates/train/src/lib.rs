@@ -1,1 +1,3 @@
 //! Shards to weights: the decoder with its gradients, optimisers, schedules, checkpoints, and the run that ties them.
+
+pub mod checkpoint;
