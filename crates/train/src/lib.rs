@@ -1,3 +1,5 @@
 //! Shards to weights: the decoder with its gradients, optimisers, schedules, checkpoints, and the run that ties them.
 
 pub mod checkpoint;
+
+pub mod tensorboard;
