@@ -2,4 +2,6 @@
 
 pub mod checkpoint;
 
+pub mod report;
+
 pub mod tensorboard;
