@@ -26,6 +26,12 @@ pub enum Error {
     /// Shards and tokenizers.
     #[error(transparent)]
     Corpus(#[from] corpus::Error),
+    /// The journal.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    /// Saving and finding the state.
+    #[error(transparent)]
+    Checkpoint(#[from] crate::checkpoint::Error),
 }
 
 impl Error {

@@ -3,13 +3,22 @@
 pub mod batch;
 pub mod bench;
 pub mod checkpoint;
+pub mod collective;
+pub mod config;
+pub mod data;
 pub mod describe;
+pub mod dial;
 pub mod error;
+pub mod export;
 pub mod import;
 pub mod initial;
 pub mod layout;
+pub mod lora;
 pub mod network;
+pub mod optimise;
 pub mod report;
+pub mod run;
+pub mod schedule;
 pub mod tensorboard;
 
 pub use error::Error;

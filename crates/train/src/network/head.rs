@@ -74,4 +74,45 @@ impl Network {
         }
         self.scratch = scratch;
     }
+
+    /// The likeliest token after `tokens`, the lower number among equals.
+    ///
+    /// # Panics
+    /// When there are none.
+    pub fn likeliest(&mut self, parameters: &[f32], tokens: &[u32]) -> u32 {
+        let mut batch = Batch::new();
+        batch.push(tokens, None);
+        self.forward(parameters, &batch);
+        let (hidden, vocab) = (self.config.hidden, self.config.vocab);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let last = &scratch.stream[(tokens.len() - 1) * hidden..tokens.len() * hidden];
+        let normed = sized(&mut scratch.normed, hidden);
+        self.norm(normed, last, &parameters[self.layout.final_norm.clone()]);
+        let logits = sized(&mut scratch.logits, vocab);
+        let head = &parameters[self.layout.head.clone()];
+        gemm::linear(&self.pool, logits, normed, head, hidden, Update::Replace);
+        let mut best = 0;
+        for (token, &logit) in logits.iter().enumerate() {
+            if logit > logits[best] {
+                best = token;
+            }
+        }
+        self.scratch = scratch;
+        best as u32
+    }
+
+    /// Where the last forward pass first left the range of f32, in words.
+    pub fn first_not_finite(&self, batch: &Batch) -> String {
+        let n = batch.len() * self.config.hidden;
+        let broken = |values: &[f32]| !values[..n.min(values.len())].iter().all(|v| v.is_finite());
+        for (layer_idx, kept) in self.kept.iter().enumerate() {
+            if broken(&kept.input) {
+                return format!("before layer {layer_idx}");
+            }
+            if broken(&kept.middle) {
+                return format!("in the attention of layer {layer_idx}");
+            }
+        }
+        "in the last feed-forward block or the head".to_owned()
+    }
 }
