@@ -56,9 +56,37 @@ pub enum Command {
     /// Plan a training run: time, memory, money, energy, failures.
     #[command(subcommand)]
     Plan(PlanCommand),
+    /// Prepare text for training: read, clean, judge, pack into token shards.
+    #[command(subcommand)]
+    Corpus(CorpusCommand),
     /// Measure speed on this machine.
     #[command(subcommand)]
     Bench(BenchCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CorpusCommand {
+    /// Build token shards from the text that a description names.
+    Build {
+        /// The description; examples/train/ has some.
+        config: PathBuf,
+        /// Write the shards here instead of where the description says.
+        #[arg(long, value_name = "DIR")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        json: Json,
+        #[command(flatten)]
+        threads: Threads,
+    },
+    /// Show what a directory of shards holds, and check every file in it.
+    Inspect {
+        dir: PathBuf,
+        /// Documents to show.
+        #[arg(long, value_name = "N", default_value_t = 3)]
+        documents: u64,
+        #[command(flatten)]
+        json: Json,
+    },
 }
 
 #[derive(Debug, Subcommand)]
