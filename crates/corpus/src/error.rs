@@ -89,6 +89,20 @@ pub enum Error {
         vocab_size: u32,
     },
 
+    /// Every document was dropped, or there was none.
+    #[error(
+        "no document is left of {documents_in} found ({faults} could not be read; dropped: {}); hint: look at the paths and endings of the sources, or switch rules off",
+        reasons.join(", ")
+    )]
+    NothingLeft {
+        /// Documents found.
+        documents_in: u64,
+        /// Files and lines that could not be read.
+        faults: u64,
+        /// Reasons with counts.
+        reasons: Vec<String>,
+    },
+
     /// The build's description asks for something impossible.
     #[error("the corpus description is not usable: {0}")]
     Config(String),

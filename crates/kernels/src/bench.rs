@@ -57,6 +57,11 @@ impl std::error::Error for Mismatch {}
 /// Weights larger than the caches, about what a small model reads per token.
 const DECODE_BYTES: usize = 96 << 20;
 
+/// The first of the roofs alone: f32 multiply-adds in 10⁹ operations per second.
+pub fn f32_peak(pool: &Pool, effort: Duration) -> f64 {
+    peak::f32_gflops(pool, effort)
+}
+
 /// Measures the roofs, each for about `effort`.
 pub fn peaks(pool: &Pool, effort: Duration) -> Peaks {
     peak::measure(pool, effort)

@@ -58,6 +58,11 @@ pub enum Command {
     Plan(PlanCommand),
     /// What a training run cost and what came of it, counted from its journal.
     Disclose(Disclose),
+    /// Prepare text for training: read, clean, judge, pack into token shards.
+    #[command(subcommand)]
+    Corpus(CorpusCommand),
+    /// Train a model from shards, or go on with one.
+    Train(Train),
     /// Measure speed on this machine.
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -87,6 +92,31 @@ pub enum DisclosureFormat {
     Md,
     Hf,
     Spdx,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CorpusCommand {
+    /// Build token shards from the text that a description names.
+    Build {
+        /// The description; examples/train/ has some.
+        config: PathBuf,
+        /// Write the shards here instead of where the description says.
+        #[arg(long, value_name = "DIR")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        json: Json,
+        #[command(flatten)]
+        threads: Threads,
+    },
+    /// Show what a directory of shards holds, and check every file in it.
+    Inspect {
+        dir: PathBuf,
+        /// Documents to show.
+        #[arg(long, value_name = "N", default_value_t = 3)]
+        documents: u64,
+        #[command(flatten)]
+        json: Json,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -499,4 +529,32 @@ pub enum BenchCommand {
 pub enum TrainShape {
     Dense,
     Moe,
+}
+
+#[derive(Debug, Args)]
+pub struct Train {
+    /// The run's configuration; examples/train/ has some. Without one, --data and --depth are enough.
+    pub config: Option<PathBuf>,
+    /// Directory of shards made by `corpus build`.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The dial: 4 nano, 6 micro, 8 mini, 12 base, 20 pro; all else follows from it.
+    #[arg(long, value_name = "N")]
+    pub depth: Option<usize>,
+    /// Tokens to train on [default: 20 per active parameter].
+    #[arg(long, value_name = "N")]
+    pub tokens: Option<f64>,
+    /// Folder of the run [default: runs/NAME].
+    #[arg(long, value_name = "DIR")]
+    pub run_dir: Option<PathBuf>,
+    /// Go on with a run that was stopped or killed.
+    #[arg(long)]
+    pub resume: bool,
+    /// Stop after this step; `--resume` goes on.
+    #[arg(long, value_name = "N")]
+    pub until_step: Option<u64>,
+    #[command(flatten)]
+    pub json: Json,
+    #[command(flatten)]
+    pub threads: Threads,
 }

@@ -12,6 +12,8 @@
 
 mod c4;
 mod fineweb;
+#[cfg(test)]
+mod golden;
 mod gopher;
 mod repetition;
 pub(crate) mod simplify;

@@ -82,10 +82,14 @@ fn folder(
     ControlFlow::Continue(())
 }
 
-/// Whether a file name has an ending, possibly under a compression. `*` stands for every name.
+/// Whether a file name has an ending, possibly under a compression. `*` stands for every name, the empty ending for
+/// names without one.
 fn ends_so(name: &str, ending: &str) -> bool {
     if ending == "*" {
         return true;
+    }
+    if ending.is_empty() {
+        return !name.contains('.');
     }
     let (stem, last) = name.rsplit_once('.').unwrap_or((name, ""));
     let plain = if COMPRESSED.contains(&last) { stem } else { name };
@@ -108,7 +112,12 @@ mod tests {
     #[test]
     fn an_ending_is_seen_under_a_compression() {
         assert!(ends_so("a.txt", "txt") && ends_so("a.TXT", "txt") && ends_so("a.txt.gz", "txt"));
-        assert!(ends_so("README", "*") && !ends_so("README", "txt") && !ends_so("txt", "txt"));
+        assert!(
+            ends_so("README", "*")
+                && ends_so("README", "")
+                && !ends_so("README", "txt")
+                && !ends_so("txt", "txt")
+        );
         assert!(!ends_so("a.txt.bz2", "txt"));
         assert_eq!(ending(Path::new("x/a.HTML.zst")), "html");
     }

@@ -18,6 +18,7 @@ mod write;
 
 pub use format::{FileEntry, Manifest};
 pub use order::Order;
+pub(crate) use order::mix;
 pub use pack::Sequence;
 pub use read::Shards;
 pub use staging::Staging;

@@ -5,6 +5,7 @@ mod support;
 
 mod agreement;
 mod bpe;
+mod build;
 mod chat;
 mod json;
 mod shards;

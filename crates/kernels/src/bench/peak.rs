@@ -15,21 +15,28 @@ const STEPS: usize = 100_000;
 /// Several times the last-level cache of most machines.
 const MEMORY_BYTES: usize = 256 << 20;
 
-pub(super) fn measure(pool: &Pool, effort: Duration) -> Peaks {
+/// 10⁹ operations per second.
+pub(super) fn f32_gflops(pool: &Pool, effort: Duration) -> f64 {
     let n_threads = pool.n_threads();
     let operations = (n_threads * STEPS * SUMS * 2 * pool.isa().lanes()) as f64;
-    let flops = best_seconds(effort, || {
+    let seconds = best_seconds(effort, || {
         pool.run(n_threads, |_| {
             black_box(pool.isa().dispatch(MultiplyAdd { factor: black_box(0.999) }));
         });
     });
+    operations / seconds / 1e9
+}
+
+pub(super) fn measure(pool: &Pool, effort: Duration) -> Peaks {
+    let n_threads = pool.n_threads();
+    let operations = (n_threads * STEPS * SUMS * 2 * pool.isa().lanes()) as f64;
     let byte_operations = best_seconds(effort, || {
         pool.run(n_threads, |_| {
             black_box(pool.isa().dispatch_bytes(Bytes { factor: black_box(0x0101_0101) }));
         });
     });
     Peaks {
-        f32_gflops: operations / flops / 1e9,
+        f32_gflops: f32_gflops(pool, effort),
         int8_gops: 4.0 * operations / byte_operations / 1e9,
         read_gb_s: read_bandwidth(pool, effort),
     }

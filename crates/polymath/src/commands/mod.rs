@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod bench;
 pub mod chat;
+pub mod corpus;
 pub mod disclose;
 pub mod eval;
 pub mod generate;
@@ -12,6 +13,7 @@ pub mod open;
 pub mod plan;
 pub mod serve;
 pub mod tokens;
+pub mod train;
 pub mod vault;
 
 /// The model that answers where none is named.

@@ -90,7 +90,24 @@ pub(super) fn all() -> HashMap<String, Vec<usize>> {
     for word in NOT_CONTRACTIONS.split_whitespace() {
         all.remove(word);
     }
+    let curly: Vec<(String, Vec<usize>)> = all
+        .iter()
+        .filter(|(word, _)| word.contains('\''))
+        .map(|(word, lens)| with_curly(word, lens))
+        .collect();
+    all.extend(curly);
     all
+}
+
+/// The same exception with typographic apostrophes.
+fn with_curly(word: &str, lens: &[usize]) -> (String, Vec<usize>) {
+    let mut at = 0;
+    let lens = lens.iter().map(|len| {
+        let part = &word[at..at + len];
+        at += len;
+        part.replace('\'', "’").len()
+    });
+    (word.replace('\'', "’"), lens.collect())
 }
 
 fn capital(word: &str) -> String {

@@ -69,6 +69,12 @@ impl Lexicon {
         &self.words
     }
 
+    /// The letters of a word.
+    #[cfg(test)]
+    pub(crate) fn text(&self, number: u32) -> &str {
+        self.numbers.iter().find(|&(_, &n)| n == number).map_or("", |(text, _)| text)
+    }
+
     /// Appends the numbers of the words of `text`.
     pub(crate) fn number(&mut self, text: &str, numbers: &mut Vec<u32>) {
         chunks(text, |chunk| self.number_chunk(chunk, numbers));

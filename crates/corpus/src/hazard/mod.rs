@@ -1,0 +1,12 @@
+//! Removal of texts that would teach harm.
+//!
+//! Two signs: terms (phrases that stand in instructions for harm, hardly elsewhere) and a linear classifier trained
+//! on labelled texts. Neither understands a text; both are counted, and the counts go into the build report, so that
+//! a disclosure can state what was removed and by which sign. [`train`] makes a classifier from labelled examples and
+//! measures it on examples it has not seen.
+
+mod classifier;
+mod terms;
+
+pub use classifier::{Classifier, Example, Measured, train};
+pub use terms::Terms;

@@ -1,0 +1,163 @@
+//! `polymath corpus build | inspect`: text to token shards, and what is in them.
+
+use std::path::Path;
+
+use corpus::build::{self, Inspection, Progress, Report};
+use corpus::config::Config;
+use indicatif::ProgressBar;
+
+use crate::args::CorpusCommand;
+use crate::output;
+use crate::progress::items_bar;
+
+pub fn run(command: &CorpusCommand) -> anyhow::Result<()> {
+    match command {
+        CorpusCommand::Build { config, output, json, threads } => {
+            build(config, output.as_deref(), json.json, threads.count())
+        }
+        CorpusCommand::Inspect { dir, documents, json } => inspect(dir, *documents, json.json),
+    }
+}
+
+fn build(path: &Path, to: Option<&Path>, as_json: bool, threads: usize) -> anyhow::Result<()> {
+    let mut config = Config::read(path)?;
+    if let Some(to) = to {
+        config.output.dir = to.to_path_buf();
+    }
+    let mut bar = PhaseBar { bar: items_bar("reading"), phase: "reading" };
+    let report = build::build(&config, threads, &mut |progress| bar.update(&progress))?;
+    bar.bar.finish_and_clear();
+    if as_json {
+        return output::json(&report);
+    }
+    show_report(&report)?;
+    output::line(format!("\nThe shards are in {}", config.output.dir.display()))
+}
+
+/// One bar; a new phase begins it anew.
+struct PhaseBar {
+    bar: ProgressBar,
+    phase: &'static str,
+}
+
+impl PhaseBar {
+    fn update(&mut self, progress: &Progress) {
+        if self.phase != progress.phase {
+            self.phase = progress.phase;
+            self.bar.set_message(progress.phase);
+            self.bar.reset();
+        }
+        self.bar.set_length(progress.total_documents.unwrap_or(progress.documents));
+        self.bar.set_position(progress.documents);
+    }
+}
+
+fn show_report(report: &Report) -> anyhow::Result<()> {
+    output::line(format!(
+        "{} documents ({}) in, {} ({}) kept, {} tokens of {}; {}/s",
+        output::count(report.documents_in),
+        output::bytes(report.bytes),
+        output::count(report.documents_out),
+        output::bytes(report.bytes_out),
+        output::count(report.tokens),
+        output::count(report.tokenizer.vocab_size),
+        output::bytes(report.bytes_per_s as u64),
+    ))?;
+    output::line(format!(
+        "Held out: {} documents, {} tokens",
+        output::count(report.held_out.documents),
+        output::count(report.held_out.tokens)
+    ))?;
+    let masked = report.masked;
+    output::line(format!(
+        "Masked: {} mail addresses, {} phone numbers, {} IP addresses, {} keys; {} boilerplate lines removed\n",
+        output::count(masked.mail),
+        output::count(masked.phone),
+        output::count(masked.ip),
+        output::count(masked.keys),
+        output::count(report.lines_removed)
+    ))?;
+    let sources: Vec<Vec<String>> = report
+        .sources
+        .iter()
+        .map(|source| {
+            vec![
+                source.name.clone(),
+                output::count(source.documents_in),
+                output::count(source.documents_out),
+                output::bytes(source.bytes_in),
+                output::bytes(source.bytes_out),
+            ]
+        })
+        .collect();
+    output::piece(&output::table(&["source", ">in", ">kept", ">text in", ">kept"], &sources))?;
+    if !report.dropped.is_empty() {
+        let row = |(reason, n): (&String, &u64)| {
+            let sample = report.samples.get(reason).and_then(|samples| samples.first());
+            let sample = sample.map_or("", |sample| sample.text.as_str());
+            vec![reason.clone(), output::count(*n), beginning(sample)]
+        };
+        let rows: Vec<Vec<String>> = report.dropped.iter().map(row).collect();
+        output::line("")?;
+        output::piece(&output::table(&["dropped", ">documents", "one of them"], &rows))?;
+    }
+    if report.faults > 0 {
+        output::line(format!("\n{} files or lines could not be read:", report.faults))?;
+        for fault in report.fault_examples.iter().take(5) {
+            output::line(format!("  {}: {}", fault.place, fault.problem))?;
+        }
+    }
+    Ok(())
+}
+
+/// The first words on one line.
+fn beginning(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().take(60).collect()
+}
+
+fn inspect(dir: &Path, documents: u64, as_json: bool) -> anyhow::Result<()> {
+    let inspection = build::inspect(dir, documents)?;
+    if as_json {
+        return output::json(&as_document(&inspection)?);
+    }
+    if let Some(report) = &inspection.report {
+        show_report(report)?;
+    }
+    let shards = &inspection.shards;
+    output::line(format!(
+        "\n{} sequences of at most {} tokens, {:.1} % filled; {} documents; every file verified\nfingerprint {}",
+        output::count(shards.n_sequences),
+        shards.sequence_length,
+        inspection.filled_pct,
+        output::count(shards.n_documents),
+        shards.fingerprint
+    ))?;
+    for document in &inspection.documents {
+        output::line(format!("\n--- {}", beginning_lines(document)))?;
+    }
+    Ok(())
+}
+
+fn beginning_lines(text: &str) -> String {
+    text.chars().take(400).collect()
+}
+
+/// The report's fields at the top, as `build --json` prints them, and the rest beside them.
+fn as_document(inspection: &Inspection) -> anyhow::Result<serde_json::Value> {
+    let mut document = serde_json::to_value(inspection)?;
+    let report = document.as_object_mut().and_then(|fields| fields.remove("report"));
+    if let (Some(fields), Some(serde_json::Value::Object(report))) =
+        (document.as_object_mut(), report)
+    {
+        // Shards written without a build know their own sizes; the report's "held_out" has its own name.
+        for (name, value) in report {
+            let name = if fields.contains_key(&name) { format!("build_{name}") } else { name };
+            fields.insert(name, value);
+        }
+    } else if let Some(fields) = document.as_object_mut() {
+        fields.insert("documents_out".into(), inspection.shards.n_documents.into());
+        fields.insert("tokens".into(), inspection.shards.n_tokens.into());
+    }
+    Ok(document)
+}
