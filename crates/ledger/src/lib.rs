@@ -1,1 +1,20 @@
-//! What a training run cost: meters of energy, a journal that survives crashes, the disclosure written from it.
+//! What a training run cost: a journal that survives crashes, meters of energy, totals, the disclosure written from them.
+//!
+//! The journal is the only source. [`totals`] and [`disclosure`] read nothing else, so whoever has the journal can count
+//! again and must arrive at the same numbers. Clocks are handed in.
+
+mod error;
+mod number;
+
+pub mod record;
+
+pub mod journal;
+
+
+
+pub mod energy;
+
+
+
+pub use error::Error;
+pub use jiff::Timestamp;
