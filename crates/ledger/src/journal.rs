@@ -181,12 +181,12 @@ pub fn read(path: &Path) -> Result<Contents, Error> {
 
 /// The contents and the length of the whole lines in bytes.
 fn scan(mut reader: impl BufRead, path: &Path) -> Result<(Contents, u64), Error> {
-    let mut contents =
-        Contents { entries: Vec::new(), head: NOTHING_BEFORE.into(), torn: None };
+    let mut contents = Contents { entries: Vec::new(), head: NOTHING_BEFORE.into(), torn: None };
     let (mut bytes, mut last_step, mut text) = (0, 0, Vec::new());
     loop {
         text.clear();
-        let n = reader.read_until(b'\n', &mut text).map_err(|cause| Error::io("read", path, cause))?;
+        let n =
+            reader.read_until(b'\n', &mut text).map_err(|cause| Error::io("read", path, cause))?;
         let line = contents.entries.len() as u64 + 1;
         if n == 0 {
             break;

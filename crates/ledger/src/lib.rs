@@ -10,11 +10,7 @@ pub mod record;
 
 pub mod journal;
 
-
-
 pub mod energy;
-
-
 
 pub use error::Error;
 pub use jiff::Timestamp;

@@ -8,5 +8,6 @@ pub mod import;
 pub mod initial;
 pub mod layout;
 pub mod network;
+pub mod checkpoint;
 
 pub use error::Error;

@@ -94,7 +94,8 @@ impl std::ops::AddAssign<&Reading> for Reading {
     /// Adds part by part; a component known by two methods keeps two parts.
     fn add_assign(&mut self, other: &Reading) {
         for part in &other.parts {
-            let same = |mine: &&mut Part| (mine.component, mine.method) == (part.component, part.method);
+            let same =
+                |mine: &&mut Part| (mine.component, mine.method) == (part.component, part.method);
             match self.parts.iter_mut().find(same) {
                 Some(mine) => {
                     mine.joules += part.joules;
