@@ -12,5 +12,11 @@ pub mod journal;
 
 pub mod energy;
 
+pub mod history;
+
+pub mod totals;
+
+pub mod disclosure;
+
 pub use error::Error;
 pub use jiff::Timestamp;

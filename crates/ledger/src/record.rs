@@ -67,9 +67,14 @@ pub struct ModelDescription {
     pub vocab: u64,
     pub context: u64,
     pub parameters_total: u64,
-    /// Parameters that take part in one token, embedding row included.
+    /// Parameters that a token meets, the embedding table among them.
     pub parameters_active: u64,
+    /// The embedding table, part of both.
     pub parameters_embedding: u64,
+    /// Weights that take part in a matrix product for each token, the head among them.
+    pub matrix_weights_per_token: u64,
+    /// Heads × width of a head.
+    pub query_width: u64,
     /// Number format of weights and sums: `float32`.
     pub precision: String,
     pub tokenizer: String,
