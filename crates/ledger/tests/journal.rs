@@ -131,7 +131,7 @@ fn any_flipped_bit_is_found_and_its_line_named() {
         match journal::read(&path) {
             // A change in the last line can leave a readable record; only the head tells.
             Ok(contents) => {
-                assert!(line == 4 && (contents.head != head || contents.torn.is_some()))
+                assert!(line == 4 && (contents.head != head || contents.torn.is_some()));
             }
             Err(Error::Damaged { line: found, .. } | Error::Order { line: found, .. }) => {
                 assert!(

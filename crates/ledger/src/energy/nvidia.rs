@@ -29,7 +29,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Holds the earlier power until now: what a sampled sensor says about the time between.
+    /// Between two samples the power is taken to change evenly.
     pub(super) fn sample(&mut self, card: u32, watts: f64, now: Instant) {
         match self.last.iter_mut().find(|(known, ..)| *known == card) {
             Some((_, last_watts, at)) => {
