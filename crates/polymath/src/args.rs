@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Own the whole life of a language model: an assistant over your own mail, calendar, contacts, notes and
 /// documents, on your own machine.
@@ -56,9 +56,34 @@ pub enum Command {
     /// Plan a training run: time, memory, money, energy, failures.
     #[command(subcommand)]
     Plan(PlanCommand),
+    /// What a training run cost and what came of it, counted from its journal.
+    Disclose(Disclose),
     /// Measure speed on this machine.
     #[command(subcommand)]
     Bench(BenchCommand),
+}
+
+#[derive(Debug, Args)]
+pub struct Disclose {
+    /// Directory of the run whose weights are disclosed, with journal.jsonl inside.
+    pub run_dir: PathBuf,
+    /// Form of the document: everything as JSON, a page, a Hugging Face model card, SPDX 3.0 with the AI profile.
+    #[arg(long, value_enum, default_value = "md")]
+    pub format: DisclosureFormat,
+    /// Directory of a run that led to this one (pre-training before fine-tuning); its compute counts. The latest first.
+    #[arg(long, value_name = "DIR")]
+    pub before: Vec<PathBuf>,
+    /// Directory of a run that did not lead to these weights (failed, ablation); its compute is stated apart.
+    #[arg(long, value_name = "DIR")]
+    pub experiment: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DisclosureFormat {
+    Json,
+    Md,
+    Hf,
+    Spdx,
 }
 
 #[derive(Debug, Subcommand)]

@@ -45,6 +45,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Some(Command::Serve(serve)) => commands::serve::run(&serve),
         Some(Command::Eval(command)) => commands::eval::run(&command),
         Some(Command::Plan(command)) => commands::plan::run(&command),
+        Some(Command::Disclose(disclose)) => commands::disclose::run(&disclose),
         Some(Command::Bench(command)) => commands::bench::run(&command),
     }
 }

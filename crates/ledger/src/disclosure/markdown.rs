@@ -139,15 +139,24 @@ fn shown(value: &Value) -> String {
             (None, None) => number.to_string(),
         },
         Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join("; "),
-        Value::Object(fields) => {
-            let fields = fields.iter().filter(|(_, value)| !is_nothing(value));
-            fields
-                .map(|(name, value)| format!("{name} {}", shown(value)))
-                .collect::<Vec<_>>()
-                .join(", ")
-        }
+        Value::Object(fields) => object(fields),
         Value::Null => "—".into(),
         Value::Bool(yes) => if *yes { "yes" } else { "no" }.into(),
+    }
+}
+
+/// `Example handbooks (version 1.2, documents 812)`: the first field names the thing if it is a text.
+fn object(fields: &serde_json::Map<String, Value>) -> String {
+    let name = fields.values().next().filter(|first| first.is_string());
+    let rest = fields.iter().skip(usize::from(name.is_some()));
+    let rest: Vec<String> = rest
+        .filter(|(_, value)| !is_nothing(value))
+        .map(|(key, value)| format!("{} {}", cell(key), shown(value)))
+        .collect();
+    match name {
+        Some(name) if rest.is_empty() => shown(name),
+        Some(name) => format!("{} ({})", shown(name), rest.join(", ")),
+        None => rest.join(", "),
     }
 }
 
