@@ -2,12 +2,13 @@
 
 pub mod batch;
 pub mod bench;
+pub mod checkpoint;
 pub mod describe;
 pub mod error;
 pub mod import;
 pub mod initial;
 pub mod layout;
 pub mod network;
-pub mod checkpoint;
+pub mod tensorboard;
 
 pub use error::Error;
