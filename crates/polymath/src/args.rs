@@ -76,6 +76,9 @@ pub struct Disclose {
     /// Directory of a run that did not lead to these weights (failed, ablation); its compute is stated apart.
     #[arg(long, value_name = "DIR")]
     pub experiment: Vec<PathBuf>,
+    /// Write the run's report, curves and all, as one HTML page.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -9,6 +9,7 @@ pub mod import;
 pub mod initial;
 pub mod layout;
 pub mod network;
+pub mod report;
 pub mod tensorboard;
 
 pub use error::Error;

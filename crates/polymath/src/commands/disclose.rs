@@ -24,6 +24,12 @@ pub fn run(arguments: &Disclose) -> anyhow::Result<()> {
     }
     let accounts: Vec<Account<'_>> =
         journals.iter().filter_map(|(role, contents)| Account::of(*role, contents)).collect();
+    if let Some(html) = &arguments.html {
+        let page = train::report::page(&journals[0].1, Timestamp::now(), None);
+        let page = page.context("the journal does not say how the run started")?;
+        std::fs::write(html, page).with_context(|| format!("cannot write {}", html.display()))?;
+        eprintln!("wrote {}", html.display());
+    }
     let corpus = corpus_report(&arguments.run_dir)?;
     let disclosure = disclosure::disclose(&accounts, corpus.as_ref(), Timestamp::now())
         .context("the journal does not say how the run started")?;
