@@ -32,6 +32,8 @@ pub(super) struct Chart {
     pub(super) from_zero: bool,
     /// Smoothed line over a pale one.
     pub(super) smooth: bool,
+    /// Steps the chart covers at least, so that charts side by side have one axis.
+    pub(super) steps: Option<[f64; 2]>,
 }
 
 #[derive(Clone, Copy)]
@@ -213,7 +215,8 @@ impl Chart {
         }
         let margin = 0.05 * (high - low);
         let x = |of: fn(f64, f64) -> f64, from| points().map(|point| point.0).fold(from, of);
-        let (first, last) = (x(f64::min, f64::INFINITY), x(f64::max, f64::NEG_INFINITY));
+        let [first, last] = self.steps.unwrap_or([f64::INFINITY, f64::NEG_INFINITY]);
+        let (first, last) = (x(f64::min, first), x(f64::max, last));
         let floor = if self.from_zero && low >= 0.0 { low } else { low - margin };
         Frame { width, height, x: [first, last.max(first + 1.0)], y: [floor, high + margin] }
     }
@@ -253,20 +256,22 @@ fn thinned(points: &[(f64, f64)], columns: usize) -> Points {
     points.chunks(bin).map(mean).collect()
 }
 
-/// A running mean that forgets; over about a thirtieth of the run.
+/// A mean over the neighbours on both sides, about a thirtieth of the run in all: it does not lag behind.
 fn smoothed(points: &[(f64, f64)]) -> Points {
-    let keep = 1.0 - 1.0 / (points.len() as f64 / 30.0).clamp(4.0, 400.0);
-    let (mut mean, mut weight) = (0.0, 0.0);
-    points
-        .iter()
-        .map(|&(x, y)| {
-            if y.is_finite() {
-                mean = keep * mean + (1.0 - keep) * y;
-                weight = keep * weight + (1.0 - keep);
-            }
-            (x, if weight > 0.0 { mean / weight } else { f64::NAN })
-        })
-        .collect()
+    let reach = (points.len() / 60).clamp(2, 200);
+    // Sums and counts of the finite values before each point.
+    let mut before = vec![(0.0, 0.0)];
+    for &(_, y) in points {
+        let (sum, n) = before[before.len() - 1];
+        before.push(if y.is_finite() { (sum + y, n + 1.0) } else { (sum, n) });
+    }
+    let mean = |(i, &(x, _)): (usize, &(f64, f64))| {
+        // As far to one side as to the other, or the ends would bend.
+        let reach = reach.min(i).min(points.len() - 1 - i);
+        let ((from, n_from), (to, n_to)) = (before[i - reach], before[i + reach + 1]);
+        (x, (to - from) / (n_to - n_from))
+    };
+    points.iter().enumerate().map(mean).collect()
 }
 
 fn path(frame: Frame, points: &[(f64, f64)]) -> String {
@@ -329,7 +334,7 @@ fn value(x: f64) -> String {
         size if size >= 1e4 => short(x),
         size if size >= 100.0 => format!("{x:.0}"),
         size if size >= 1.0 => trimmed(format!("{x:.2}")),
-        size if size >= 1e-3 => trimmed(format!("{x:.4}")),
+        size if size >= 1e-4 => trimmed(format!("{x:.5}")),
         _ => {
             let text = format!("{x:.1e}");
             text.replace(".0e", "e")
@@ -362,6 +367,16 @@ mod tests {
         assert_eq!(thin.len(), 10);
         assert!(thin[0].1.is_nan());
         assert!(thin[1..].iter().all(|point| point.1 == 2.0));
+    }
+
+    #[test]
+    fn smoothing_leaves_a_straight_line_and_passes_over_what_is_no_number() {
+        let mut points: Points = (0..200).map(|i| (f64::from(i), f64::from(i) * 0.5)).collect();
+        for (smooth, point) in smoothed(&points).iter().zip(&points) {
+            assert!((smooth.1 - point.1).abs() < 1e-9);
+        }
+        points[100].1 = f64::NAN;
+        assert!(smoothed(&points).iter().all(|point| point.1.is_finite()));
     }
 
     #[test]

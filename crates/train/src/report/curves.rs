@@ -14,6 +14,8 @@ pub(super) fn section(account: &Account<'_>) -> String {
     let marks: Vec<f64> =
         history.resumptions.iter().map(|told| told.record.from_step as f64).collect();
     let standing: Vec<&Step> = history.surviving().collect();
+    let steps = [standing.first(), standing.last()].map(|step| step.map(|step| step.step as f64));
+    let steps = steps[0].zip(steps[1]).map(|(first, last)| [first, last]);
     let of = |value: &dyn Fn(&Step) -> f64| -> Points {
         standing.iter().map(|step| (step.step as f64, value(step))).collect()
     };
@@ -22,6 +24,7 @@ pub(super) fn section(account: &Account<'_>) -> String {
         unit: unit.into(),
         series: vec![Series { points, colour, ..Series::default() }],
         marks: marks.clone(),
+        steps,
         ..Chart::default()
     };
     let mut out = String::from("<section><h2>How it learned</h2><div class=\"charts\">\n");
@@ -31,7 +34,7 @@ pub(super) fn section(account: &Account<'_>) -> String {
         ..chart("Training loss", "nats per token", 0, of(&|step| step.loss))
     };
     out += &loss.card(true);
-    out += &evaluations(account, &marks);
+    out += &evaluations(account, &marks, steps);
     out += &chart("Learning rate", "", 2, of(&|step| step.learning_rate)).card(false);
     let norm = chart("Gradient norm", "before clipping", 3, of(&|step| step.grad_norm));
     out += &Chart { smooth: true, ..norm }.card(false);
@@ -60,7 +63,7 @@ pub(super) fn section(account: &Account<'_>) -> String {
 }
 
 /// Every evaluation by name; bits per byte first.
-fn evaluations(account: &Account<'_>, marks: &[f64]) -> String {
+fn evaluations(account: &Account<'_>, marks: &[f64], steps: Option<[f64; 2]>) -> String {
     let told = || account.history.evaluations.iter();
     let mut names: Vec<&str> = Vec::new();
     for evaluation in told() {
@@ -81,6 +84,7 @@ fn evaluations(account: &Account<'_>, marks: &[f64]) -> String {
             ..Series::default()
         }],
         marks: marks.to_vec(),
+        steps,
         ..Chart::default()
     };
     names.iter().enumerate().map(|named| chart(named).card(false)).collect()

@@ -39,7 +39,7 @@ pub(super) fn section(account: &Account<'_>) -> String {
     }
     out += &legend();
     out += "</div>\n";
-    out += &imbalance(&steps, layers, experts).card(false);
+    out += &imbalance(&steps, layers, experts).card(true);
     out + "</div></section>\n"
 }
 

@@ -20,7 +20,7 @@ use ledger::history::Ending;
 use ledger::journal::Contents;
 use ledger::{Timestamp, totals::Range};
 
-use words::{duration, energy, escape, power_of_ten, short};
+use words::{duration, energy, energy_unit, escape, power_of_ten, short, three_digits};
 
 /// The page; none if the journal does not start a run.
 ///
@@ -173,13 +173,12 @@ fn continuation(prompt: &str, text: &str) -> String {
     }
 }
 
-fn range(range: Range, unit: &str) -> String {
-    let number =
-        |x: f64| if x.abs() < 0.01 && x != 0.0 { power_of_ten(x) } else { format!("{x:.2}") };
+fn range(range: Range, (unit, scale): (&str, f64)) -> String {
+    let [value, low, high] = [range.value, range.low, range.high].map(|x| three_digits(x * scale));
     if range.low < range.high {
-        format!("{} {unit} ({} to {})", number(range.value), number(range.low), number(range.high))
+        format!("{value} {unit} ({low} to {high})")
     } else {
-        format!("{} {unit}", number(range.value))
+        format!("{value} {unit}")
     }
 }
 
@@ -222,23 +221,27 @@ fn accounts(account: &Account<'_>, disclosure: &Disclosure) -> String {
     );
     row("hardware FLOPs", power_of_ten(totals.issued_flop), "all that was issued, in vain or not");
     if !totals.energy.is_empty() {
-        row("energy", range(totals.kwh, "kWh"), &account.history.started.energy_method);
+        row(
+            "energy",
+            range(totals.kwh, energy_unit(totals.kwh.value)),
+            &account.history.started.energy_method,
+        );
     }
     if let Some(kwh) = totals.kwh_at_meter {
-        row("at the building's meter", range(kwh, "kWh"), "with the declared PUE");
+        row("at the building's meter", range(kwh, energy_unit(kwh.value)), "with the declared PUE");
     }
     if let Some(grams) = totals.co2e_g {
-        row("emissions", range(grams, "g CO₂e"), "with the declared grid");
+        row("emissions", range(grams, ("g CO₂e", 1.0)), "with the declared grid");
     }
     for threshold in &disclosure.thresholds {
-        let margin = threshold.margin.map_or("nothing counted".into(), |margin| {
-            format!("{} the counted", power_of_ten(margin) + " ×")
-        });
-        row(
-            &format!("{} FLOP", power_of_ten(threshold.threshold_flop)),
-            format!("{}: {margin}", threshold.status),
-            &format!("{} ({})", threshold.what, threshold.source),
-        );
+        let standing = match threshold.margin {
+            Some(margin) if margin >= 1.0 => {
+                format!("{}, by a factor of {}", threshold.status, power_of_ten(margin))
+            }
+            _ => threshold.status.to_string(),
+        };
+        let label = format!("{} FLOP", power_of_ten(threshold.threshold_flop));
+        row(&label, standing, &format!("{} ({})", threshold.what, threshold.source));
     }
     for check in disclosure.checks.iter().filter(|check| check.flagged) {
         row(

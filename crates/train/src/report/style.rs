@@ -16,14 +16,15 @@ h3{font-size:.95rem;margin:0 0 .25rem;font-weight:600}h3 small{font-weight:400;c
 .muted,footer,small{color:var(--muted)}header p{margin:.4rem 0 0}.state span{display:inline-block;padding:.05rem .6rem;\
 border:1px solid currentColor;border-radius:1rem;margin-right:.4rem;font-size:.85rem}.good{color:var(--good)}.warn{color:var(--warn)}\
 .live{color:var(--c0)}\
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin-top:1.5rem}\
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.8rem,1fr));gap:.75rem;margin-top:1.5rem}\
 .tile{background:var(--card);border:1px solid var(--rule);border-radius:.75rem;padding:.75rem .9rem}\
-.tile span{display:block;font-size:.8rem;color:var(--muted)}.tile strong{display:block;font-size:1.35rem;font-weight:600;\
+.tile span{display:block;font-size:.8rem;color:var(--muted)}.tile strong{display:block;font-size:1.2rem;font-weight:600;\
 line-height:1.3;white-space:nowrap}.tile small{display:block;font-size:.78rem;line-height:1.35}\
 .charts{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:1rem}.card{background:var(--card);border:1px solid var(--rule);\
 border-radius:.75rem;padding:.9rem 1rem .6rem;min-width:0}.hero{grid-column:1/-1}.narrow{display:none}\
 @media(max-width:46rem){.charts{grid-template-columns:minmax(0,1fr)}.wide{display:none}.narrow{display:block}\
-main{padding:1.25rem .9rem 2rem}h1{font-size:1.5rem}}\
+main{padding:1.25rem .9rem 2rem}h1{font-size:1.5rem}.tiles{grid-template-columns:repeat(2,minmax(0,1fr))}\
+.tile:last-child:nth-child(odd){grid-column:1/-1}}\
 svg{display:block;width:100%;height:auto;overflow:visible}svg text{font:11px system-ui,sans-serif;fill:var(--muted)}\
 .grid{stroke:var(--grid);stroke-width:1}.line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}\
 .raw{fill:none;stroke-width:1;opacity:.35}.band{opacity:.16;stroke:none}.lost{fill:none;stroke:var(--lost);stroke-width:1.5;\

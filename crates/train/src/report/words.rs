@@ -29,18 +29,37 @@ pub(super) fn power_of_ten(x: f64) -> String {
     }
     let text = format!("{x:.2e}");
     match text.split_once('e') {
+        Some(("1.00", exponent)) => format!("10<sup>{exponent}</sup>"),
         Some((mantissa, exponent)) => format!("{mantissa}&thinsp;×&thinsp;10<sup>{exponent}</sup>"),
         None => text,
     }
 }
 
 pub(super) fn energy(kwh: f64) -> String {
+    let (unit, scale) = energy_unit(kwh);
+    format!("{} {unit}", three_digits(kwh * scale))
+}
+
+/// The unit in which so many kilowatt-hours are a short number, and how many of it one is.
+pub(super) fn energy_unit(kwh: f64) -> (&'static str, f64) {
     match kwh {
-        kwh if kwh < 1e-3 => format!("{:.0} J", kwh * 3.6e6),
-        kwh if kwh < 1.0 => format!("{:.1} Wh", kwh * 1e3),
-        kwh if kwh < 1e3 => format!("{kwh:.2} kWh"),
-        kwh => format!("{:.2} MWh", kwh / 1e3),
+        kwh if kwh < 1e-3 => ("J", 3.6e6),
+        kwh if kwh < 1.0 => ("Wh", 1e3),
+        kwh if kwh < 1e3 => ("kWh", 1.0),
+        _ => ("MWh", 1e-3),
     }
+}
+
+/// `283`, `11.1`, `9.45`, `0.318`.
+pub(super) fn three_digits(x: f64) -> String {
+    let decimals = match x.abs() {
+        size if size >= 100.0 || size == 0.0 => 0,
+        size if size >= 10.0 => 1,
+        size if size >= 1.0 => 2,
+        size if size >= 0.01 => 3,
+        _ => return power_of_ten(x),
+    };
+    format!("{x:.decimals$}")
 }
 
 pub(super) fn duration(seconds: f64) -> String {
@@ -68,6 +87,6 @@ mod tests {
         let times = [3.21, 75.0, 3_725.0, 180_000.0].map(duration);
         assert_eq!(times, ["3.2 s", "1 min 15 s", "1 h 02 min", "2 d 02 h"]);
         let energies = [1e-4, 0.0094, 3.0, 4200.0].map(energy);
-        assert_eq!(energies, ["360 J", "9.4 Wh", "3.00 kWh", "4.20 MWh"]);
+        assert_eq!(energies, ["360 J", "9.40 Wh", "3.00 kWh", "4.20 MWh"]);
     }
 }
