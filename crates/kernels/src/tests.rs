@@ -2,8 +2,10 @@
 //! emulated 16-lane one.
 
 mod elementwise;
+mod gradients;
 mod int8;
 mod matmul;
+mod products;
 mod rounded;
 mod sequence;
 
