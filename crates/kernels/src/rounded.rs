@@ -12,7 +12,8 @@
 //! times as many products. Weights in F32, F16 and BF16 have no integers and are left to [`crate::matmul`].
 //!
 //! Two ways, as there: `vector` meets stored blocks in registers, for few rows of x; `panel` unpacks them once
-//! into the layout of a register tile, for many.
+//! into the layout of a register tile, for many. Both add in the same [`Order`], so that a row's products have the same
+//! bits alone and in company.
 
 mod blocks;
 mod panel;
@@ -27,6 +28,8 @@ use crate::scratch::SharedMut;
 
 /// Values of x that share a scale.
 pub(crate) const BLOCK: usize = 32;
+/// Inputs after which the sums of formats with blocks of 256 are added up; a whole number of their blocks.
+const CHUNK: usize = 1024;
 /// Up to this many rows of x blocks are unpacked in registers, beyond it through the cache.
 const VECTOR_ROWS: usize = 3;
 
@@ -110,6 +113,39 @@ impl Rounded {
             q: &self.q[i * self.cols..(i + 1) * self.cols],
             scales: &self.scales[blocks.clone()],
             sums: &self.sums[blocks],
+        }
+    }
+}
+
+/// In which order the terms of an output are added: two per group of values with a scale, first minimum · Σ x and then
+/// scale · Σ p q, which is an exact integer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// Group after group.
+    InTurn,
+    /// Groups g, g + 8, g + 16, … of a [`CHUNK`] in turn, then the eight sums as [`Lanes::sum`] adds lanes, then chunk
+    /// after chunk: for blocks of 256, whose eight scales make a vector.
+    ByEight,
+    /// The same, with groups of 16 where halves of vectors leave them: even ones in sums 0 … 3, odd ones in 4 … 7.
+    BySixteen,
+}
+
+impl Order {
+    fn of(format: Format) -> Self {
+        match format {
+            Format::Q4K | Format::Q5K => Self::ByEight,
+            Format::Q6K => Self::BySixteen,
+            _ => Self::InTurn,
+        }
+    }
+
+    /// Which of the (up to eight) sums group `group` is added to.
+    #[inline(always)]
+    fn sum_of(self, group: usize) -> usize {
+        match self {
+            Self::InTurn => 0,
+            Self::ByEight => group % 8,
+            Self::BySixteen => group % 2 * 4 + group % 8 / 2,
         }
     }
 }

@@ -12,7 +12,7 @@ fn zip<T: Copy, U: Copy, const N: usize>(a: [T; N], b: [T; N], f: impl Fn(T, T) 
 
 /// A fused multiply-add where the target has the instruction; elsewhere it would be a slow library call.
 #[inline(always)]
-fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
+pub(crate) fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
     if cfg!(any(target_arch = "aarch64", target_feature = "fma")) {
         a.mul_add(b, c)
     } else {

@@ -209,32 +209,10 @@ impl Lanes for Avx2 {
         from: *const f32,
         from_stride: usize,
     ) {
-        // SAFETY: the caller promises the 64 elements on both sides, the token the instruction set.
+        // SAFETY: the caller promises the 64 elements on both sides.
         unsafe {
-            // Rows r and r + 4 share a register, so the three exchanges below stay inside 128-bit halves.
-            let mut pairs = [_mm256_setzero_ps(); 8];
-            for r in 0..4 {
-                for half in 0..2 {
-                    let top = _mm_loadu_ps(from.add(r * from_stride + 4 * half));
-                    let bottom = _mm_loadu_ps(from.add((r + 4) * from_stride + 4 * half));
-                    pairs[r + 4 * half] = _mm256_set_m128(bottom, top);
-                }
-            }
-            for half in 0..2 {
-                let rows = &pairs[4 * half..4 * half + 4];
-                let low01 = _mm256_unpacklo_ps(rows[0], rows[1]);
-                let high01 = _mm256_unpackhi_ps(rows[0], rows[1]);
-                let low23 = _mm256_unpacklo_ps(rows[2], rows[3]);
-                let high23 = _mm256_unpackhi_ps(rows[2], rows[3]);
-                let columns = [
-                    _mm256_shuffle_ps::<0b01_00_01_00>(low01, low23),
-                    _mm256_shuffle_ps::<0b11_10_11_10>(low01, low23),
-                    _mm256_shuffle_ps::<0b01_00_01_00>(high01, high23),
-                    _mm256_shuffle_ps::<0b11_10_11_10>(high01, high23),
-                ];
-                for (c, column) in columns.into_iter().enumerate() {
-                    _mm256_storeu_ps(to.add((4 * half + c) * to_stride), column);
-                }
+            for (c, column) in self.load_columns(from, from_stride).into_iter().enumerate() {
+                self.store(to.add(c * to_stride), column);
             }
         }
     }
@@ -242,17 +220,24 @@ impl Lanes for Avx2 {
 
 impl Lanes8 for Avx2 {
     #[inline(always)]
-    fn half_pairs(self, pairs: [u32; 4]) -> __m256 {
-        let [a, b, c, d] = pairs.map(u32::cast_signed);
-        proven!(_mm256_cvtph_ps(_mm_set_epi32(d, c, b, a)))
+    fn half_pairs(self, pairs: [u32; 8]) -> (__m256, __m256) {
+        let [a, b, c, d, e, f, g, h] = pairs.map(u32::cast_signed);
+        proven!({
+            let firsts = _mm_set_epi64x(0x0f0e_0b0a_0706_0302, 0x0d0c_0908_0504_0100);
+            let low = _mm_shuffle_epi8(_mm_set_epi32(d, c, b, a), firsts);
+            let high = _mm_shuffle_epi8(_mm_set_epi32(h, g, f, e), firsts);
+            let first = _mm256_cvtph_ps(_mm_unpacklo_epi64(low, high));
+            (first, _mm256_cvtph_ps(_mm_unpackhi_epi64(low, high)))
+        })
     }
     #[inline(always)]
-    fn alternate(self, a: f32, b: f32) -> __m256 {
-        proven!(_mm256_blend_ps::<0b1010_1010>(_mm256_set1_ps(a), _mm256_set1_ps(b)))
+    fn evens_then_odds(self, v: __m256) -> __m256 {
+        proven!(_mm256_permutevar8x32_ps(v, _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7)))
     }
     #[inline(always)]
-    fn halves(self, a: f32, b: f32) -> __m256 {
-        proven!(_mm256_set_m128(_mm_set1_ps(b), _mm_set1_ps(a)))
+    unsafe fn load_four_twice(self, from: *const f32) -> __m256 {
+        // SAFETY: the caller promises the memory, the token the instruction set.
+        unsafe { _mm256_broadcast_ps(&from.cast::<__m128>().read_unaligned()) }
     }
     #[inline(always)]
     unsafe fn load_nibbles(self, from: *const u8) -> __m256i {
@@ -318,5 +303,62 @@ impl Lanes8 for Avx2 {
     #[inline(always)]
     fn add_bytes(self, a: __m256i, b: __m256i) -> __m256i {
         proven!(_mm256_add_epi8(a, b))
+    }
+    #[inline(always)]
+    fn dot_pairs(self, a: __m256i, b: __m256i) -> __m256i {
+        proven!(_mm256_maddubs_epi16(a, b))
+    }
+    #[inline(always)]
+    fn dot_signed_pairs(self, a: __m256i, b: __m256i) -> __m256i {
+        // As in `dot_signed`.
+        proven!(_mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_sign_epi8(b, a)))
+    }
+    #[inline(always)]
+    fn short_half_sums(self, [a, b, c, d]: [__m256i; 4]) -> __m256i {
+        proven!({
+            // Adding neighbours gives 32 bits; packing makes 16 of them again, twice as many vectors in one.
+            let ones = _mm256_set1_epi16(1);
+            let a_b = _mm256_packs_epi32(_mm256_madd_epi16(a, ones), _mm256_madd_epi16(b, ones));
+            let c_d = _mm256_packs_epi32(_mm256_madd_epi16(c, ones), _mm256_madd_epi16(d, ones));
+            let all =
+                _mm256_packs_epi32(_mm256_madd_epi16(a_b, ones), _mm256_madd_epi16(c_d, ones));
+            _mm256_madd_epi16(all, ones)
+        })
+    }
+    #[inline(always)]
+    fn half_sums(self, [a, b, c, d]: [__m256i; 4]) -> __m256i {
+        proven!(_mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d)))
+    }
+    #[inline(always)]
+    fn unite_halves(self, a: __m256i, b: __m256i) -> __m256i {
+        proven!(_mm256_add_epi32(
+            _mm256_permute2x128_si256::<0x20>(a, b),
+            _mm256_permute2x128_si256::<0x31>(a, b)
+        ))
+    }
+    #[inline(always)]
+    unsafe fn load_columns(self, from: *const f32, stride: usize) -> [__m256; 8] {
+        // SAFETY: the caller promises the 64 values, the token the instruction set.
+        unsafe {
+            // Rows r and r + 4 share a register, so the exchanges below stay inside 128-bit halves.
+            let mut columns = [_mm256_setzero_ps(); 8];
+            for half in 0..2 {
+                let mut rows = [_mm256_setzero_ps(); 4];
+                for r in 0..4 {
+                    let top = _mm_loadu_ps(from.add(r * stride + 4 * half));
+                    let bottom = _mm_loadu_ps(from.add((r + 4) * stride + 4 * half));
+                    rows[r] = _mm256_set_m128(bottom, top);
+                }
+                let low01 = _mm256_unpacklo_ps(rows[0], rows[1]);
+                let high01 = _mm256_unpackhi_ps(rows[0], rows[1]);
+                let low23 = _mm256_unpacklo_ps(rows[2], rows[3]);
+                let high23 = _mm256_unpackhi_ps(rows[2], rows[3]);
+                columns[4 * half] = _mm256_shuffle_ps::<0b01_00_01_00>(low01, low23);
+                columns[4 * half + 1] = _mm256_shuffle_ps::<0b11_10_11_10>(low01, low23);
+                columns[4 * half + 2] = _mm256_shuffle_ps::<0b01_00_01_00>(high01, high23);
+                columns[4 * half + 3] = _mm256_shuffle_ps::<0b11_10_11_10>(high01, high23);
+            }
+            columns
+        }
     }
 }

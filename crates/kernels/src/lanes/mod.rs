@@ -109,12 +109,15 @@ pub(crate) trait Lanes: Copy {
 
 /// What products with stored blocks need beyond [`Lanes`]: 8 lanes of f32 beside vectors of 32 bytes.
 pub(crate) trait Lanes8: Lanes {
-    /// Four pairs of IEEE half floats, each pair in one word with its first in the lower half.
-    fn half_pairs(self, pairs: [u32; 4]) -> Self::F;
-    /// a, b, a, b, …
-    fn alternate(self, a: f32, b: f32) -> Self::F;
-    /// Four times a, four times b.
-    fn halves(self, a: f32, b: f32) -> Self::F;
+    /// Eight pairs of IEEE half floats, each pair in one word with its first in the lower half: all first ones, then
+    /// all second ones.
+    fn half_pairs(self, pairs: [u32; 8]) -> (Self::F, Self::F);
+    /// Lanes 0, 2, 4, 6, 1, 3, 5, 7.
+    fn evens_then_odds(self, v: Self::F) -> Self::F;
+    /// Four f32, twice.
+    /// # Safety
+    /// `from` points to 4 readable f32.
+    unsafe fn load_four_twice(self, from: *const f32) -> Self::F;
     /// The low halves of 16 bytes, then their high halves.
     /// # Safety
     /// `from` points to 16 readable bytes.
@@ -132,4 +135,19 @@ pub(crate) trait Lanes8: Lanes {
     fn prefetch(self, address: *const u8);
     /// Byte by byte, wrapping.
     fn add_bytes(self, a: Self::I, b: Self::I) -> Self::I;
+    /// The products of the unsigned bytes of `a` with the signed bytes of `b`, in pairs: sixteen sums of 16 bits.
+    fn dot_pairs(self, a: Self::I, b: Self::I) -> Self::I;
+    /// The same with both signed, for a in −128 … 127 and b in −127 … 127.
+    fn dot_signed_pairs(self, a: Self::I, b: Self::I) -> Self::I;
+    /// The sum of the eight words of 16 bits in each half of each vector: lower halves in lanes 0 … 3, upper ones in
+    /// lanes 4 … 7. Exact while four neighbours together fit 16 bits with sign.
+    fn short_half_sums(self, v: [Self::I; 4]) -> Self::I;
+    /// The sum of the four lanes in each half of each vector, in the same places.
+    fn half_sums(self, v: [Self::I; 4]) -> Self::I;
+    /// Two results of the above to the sums of whole vectors, in their order.
+    fn unite_halves(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Rows of eight f32 at distance `stride` become columns.
+    /// # Safety
+    /// `from` reaches eight rows of eight values.
+    unsafe fn load_columns(self, from: *const f32, stride: usize) -> [Self::F; 8];
 }

@@ -108,11 +108,31 @@ impl Small for Q5_0 {
     }
 }
 
-/// Σ p q in partial sums.
+/// The scales and the minimums of eight blocks, from their [`Small::factors`].
 #[inline(always)]
-pub(in crate::rounded) fn dot<L: Lanes8, S: Small>(lanes: L, p: L::I, q: L::I) -> L::I {
-    let zero = lanes.splat_int(0);
-    if S::SIGNED { lanes.dot_signed(zero, p, q) } else { lanes.dot_bytes(zero, p, q) }
+pub(in crate::rounded) fn factors<L: Lanes8, S: Small>(lanes: L, pairs: [u32; 8]) -> (L::F, L::F) {
+    let (scales, second) = lanes.half_pairs(pairs);
+    let minimums = match S::OFFSET == 0.0 {
+        true => lanes.splat(0.0),
+        false => lanes.mul(second, lanes.splat(S::OFFSET)),
+    };
+    (scales, minimums)
+}
+
+/// Σ p q of one block of four rows each, by halves: see [`Lanes8::half_sums`].
+#[inline(always)]
+pub(in crate::rounded) fn half_dots<L: Lanes8, S: Small>(lanes: L, p: [L::I; 4], q: L::I) -> L::I {
+    let mut dots = [lanes.splat_int(0); 4];
+    if S::SIGNED {
+        for r in 0..4 {
+            dots[r] = lanes.dot_signed(dots[r], p[r], q);
+        }
+        return lanes.half_sums(dots);
+    }
+    for r in 0..4 {
+        dots[r] = lanes.dot_pairs(p[r], q);
+    }
+    lanes.short_half_sums(dots)
 }
 
 /// d · scale and −dmin · minimum of the eight groups, from the first 16 bytes of a block of `Q4_K` or `Q5_K`. The
@@ -214,7 +234,7 @@ unsafe fn half_bytes<L: Lanes8>(lanes: L, bytes: *const u8, group: usize) -> L::
     lanes.and(part, lanes.splat_int(0x0f0f_0f0f))
 }
 
-/// d · scale of the sixteen groups of `Q6_K`.
+/// d · scale of the sixteen groups of `Q6_K`, eight and eight.
 ///
 /// # Safety
 /// `block` points to 210 readable bytes.
@@ -222,14 +242,14 @@ unsafe fn half_bytes<L: Lanes8>(lanes: L, bytes: *const u8, group: usize) -> L::
 pub(in crate::rounded) unsafe fn factors_of_sixteen<L: Lanes8>(
     lanes: L,
     block: *const u8,
-) -> [f32; 16] {
-    let mut factors = [0.0; 16];
-    // SAFETY: the caller's promise; the array has room for two vectors.
+) -> [L::F; 2] {
+    let mut factors = [lanes.splat(0.0); 2];
+    // SAFETY: the caller's promise.
     unsafe {
         let d = lanes.splat(read_f16(block.add(208)));
         for half in 0..2 {
             let scales = lanes.to_float(lanes.load_i8(block.add(192 + 8 * half)));
-            lanes.store(factors.as_mut_ptr().add(8 * half), lanes.mul(scales, d));
+            factors[half] = lanes.mul(scales, d);
         }
     }
     factors

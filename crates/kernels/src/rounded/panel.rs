@@ -7,8 +7,10 @@
 //!         for each 4 rows of x (8 with AVX-512)
 //!             for each group of 32 inputs (16 in Q6_K)
 //!                 integers [4, 16] = Σ over four inputs at a time: broadcast x bytes · panel bytes
-//!                 y [4, 16] += integers · (scale · x_scale) + minimum · x_sum
+//!                 sums [4, 16] += minimum · x_sum, += integers · (scale · x_scale)
 //! ```
+//! Which of up to eight sums a group is added to, and when they become y, is the [`Order`] of the format.
+//!
 //! AVX2 adds products of bytes in pairs into 16 bits (`vpmaddubsw`). With p ≤ 15 all eight pairs of a group fit there,
 //! with p ≤ 31 four do, and only then one instruction widens them: two instructions per 32 products where the usual
 //! three would be. That makes up for the scales, which cost a quarter on top. Signed formats widen each time.
@@ -18,7 +20,7 @@ mod fill;
 use std::ops::Range;
 
 use super::unpack::group_len;
-use super::{BLOCK, Rounded, Target, locate};
+use super::{BLOCK, CHUNK, Order, Rounded, Target, locate};
 use crate::format::Format;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
@@ -29,7 +31,7 @@ use crate::scratch;
 const PANEL: usize = 16;
 /// Inputs per pass, a multiple of every block length: 16 KB of bytes and 4 KB of scales, in the first-level cache
 /// beside four rows of x.
-const DEPTH: usize = 1024;
+const DEPTH: usize = CHUNK;
 /// Rows of x per tile, at most.
 const MOST_X_ROWS: usize = 8;
 /// A task gets no fewer rows of x than this, or unpacking would outweigh multiplying.
@@ -58,8 +60,11 @@ fn one_panel(pool: &Pool, target: &Target<'_>, x: &Rounded, panel: usize, x_rows
     let depth = w.cols().min(DEPTH);
     let group = group_len(format);
     scratch::with_bytes(PANEL * depth, |p| {
-        scratch::with(MOST_X_ROWS * PANEL + 2 * PANEL * (depth / group), |factors| {
-            let (sums, factors) = factors.split_at_mut(MOST_X_ROWS * PANEL);
+        let order = Order::of(format);
+        let n_sums = if order == Order::InTurn { 1 } else { 8 };
+        let sums_len = n_sums * MOST_X_ROWS * PANEL;
+        scratch::with(sums_len + 2 * PANEL * (depth / group), |factors| {
+            let (sums, factors) = factors.split_at_mut(sums_len);
             for start in (0..w.cols()).step_by(DEPTH) {
                 let inputs = start..w.cols().min(start + DEPTH);
                 let n_groups = inputs.len() / group;
@@ -81,6 +86,8 @@ fn one_panel(pool: &Pool, target: &Target<'_>, x: &Rounded, panel: usize, x_rows
                         / 8
                         / if matches!(format, Format::Q5_0 | Format::Q5K) { 2 } else { 1 },
                     sums: sums.as_mut_ptr(),
+                    n_sums,
+                    sum_of: std::array::from_fn(|group| order.sum_of(group)),
                 };
                 let isa = pool.isa();
                 match format {
@@ -105,9 +112,16 @@ struct Tiles<'a> {
     minimums: &'a [f32],
     /// Groups of 8 inputs per run, see [`group_sums`].
     pairs: usize,
-    /// Where sums grow: [8][16].
+    /// Where sums grow: [n_sums][8][16].
     sums: *mut f32,
+    /// 1, or 8 that become one at the end of the inputs.
+    n_sums: usize,
+    /// Which of them group g mod 8 is added to.
+    sum_of: [usize; 8],
 }
+
+/// Between two of up to eight sums of a tile.
+const SUM_STRIDE: usize = MOST_X_ROWS * PANEL;
 
 /// How bytes of a panel meet bytes of x.
 trait Sign {
@@ -248,8 +262,16 @@ impl Tiles<'_> {
         let sums = self.sums;
         // SAFETY: `sums` has room for M rows, the panel has `inputs` inputs, and rows of x are `cols` long.
         unsafe {
-            for i in 0..M * n_vectors {
-                lanes.store(sums.add(L::N * i), lanes.splat(0.0));
+            for i in 0..self.n_sums {
+                for at in (0..M * PANEL).step_by(L::N) {
+                    lanes.store(sums.add(SUM_STRIDE * i + at), lanes.splat(0.0));
+                }
+            }
+            if self.n_sums == 1 && self.inputs.start > 0 {
+                for m in 0..M {
+                    sums.add(m * PANEL)
+                        .copy_from_nonoverlapping(self.y_row(row + m), self.rows.len());
+                }
             }
             let q = self.x.q.as_ptr().add(row * cols + self.inputs.start);
             let first_block = row * n_blocks + self.inputs.start / BLOCK;
@@ -258,7 +280,7 @@ impl Tiles<'_> {
             for g in 0..self.inputs.len() / group {
                 // Sums stay in memory, where each is met once per group: there are too many for the registers, and
                 // a compiler that knows where they are moves all of them in and out around every loop.
-                let sums = std::hint::black_box(sums);
+                let sums = std::hint::black_box(sums.add(SUM_STRIDE * self.sum_of[g % 8]));
                 let p = self.p.as_ptr().add(g * group * PANEL);
                 let integers = group_sums::<L, S, M>(lanes, p, q.add(g * group), cols, self.pairs);
                 let block = g * group / BLOCK;
@@ -285,30 +307,85 @@ impl Tiles<'_> {
         }
     }
 
+    /// The task's outputs for a row of x.
+    ///
+    /// # Safety
+    /// `row` is one of this task's rows of x.
+    #[inline(always)]
+    unsafe fn y_row(&self, row: usize) -> *mut f32 {
+        // SAFETY: y has a row of as many values as w has rows for each row of x.
+        unsafe { self.target.y.pointer().add(row * self.target.w.rows() + self.rows.start) }
+    }
+
     /// # Safety
     /// `row` is one of this task's rows of x, and its sums stand in row `m`.
     #[inline(always)]
     unsafe fn store<L: Lanes>(&self, lanes: L, m: usize, row: usize) {
         let n_cols = self.rows.len();
-        // SAFETY: y has a row of as many values as w has rows for each row of x, this task alone writes these
-        // columns, and vectors reach them directly only when the panel is full.
+        // SAFETY: this task alone writes these columns of y, and vectors reach them directly only when the panel is
+        // full.
         unsafe {
-            let y = self.target.y.pointer().add(row * self.target.w.rows() + self.rows.start);
+            let y = self.y_row(row);
             let sums = self.sums.add(m * PANEL);
-            if n_cols < PANEL {
-                for i in 0..n_cols {
-                    let before = if self.inputs.start == 0 { 0.0 } else { *y.add(i) };
-                    *y.add(i) = before + *sums.add(i);
-                }
-                return;
-            }
             for at in (0..PANEL).step_by(L::N) {
+                let n = n_cols.saturating_sub(at);
                 let mut sum = lanes.load(sums.add(at));
-                if self.inputs.start > 0 {
-                    sum = lanes.add(lanes.load(y.add(at)), sum);
+                if self.n_sums > 1 {
+                    sum = tree(lanes, sums.add(at));
+                    if self.inputs.start > 0 {
+                        sum = lanes.add(load_part(lanes, y.wrapping_add(at), n), sum);
+                    }
                 }
-                lanes.store(y.add(at), sum);
+                store_part(lanes, y.wrapping_add(at), n, sum);
             }
         }
+    }
+}
+
+/// The eight sums of N outputs, added up as [`Lanes::sum`] adds eight lanes.
+///
+/// # Safety
+/// `sums` points to the first.
+#[inline(always)]
+unsafe fn tree<L: Lanes>(lanes: L, sums: *const f32) -> L::F {
+    let mut v = [lanes.splat(0.0); 8];
+    for i in 0..8 {
+        // SAFETY: the caller's promise.
+        v[i] = unsafe { lanes.load(sums.add(SUM_STRIDE * i)) };
+    }
+    let evens = lanes.add(lanes.add(v[0], v[4]), lanes.add(v[2], v[6]));
+    let odds = lanes.add(lanes.add(v[1], v[5]), lanes.add(v[3], v[7]));
+    lanes.add(evens, odds)
+}
+
+/// The first `n` of N values; zeros for those that are missing.
+///
+/// # Safety
+/// `from` points to `n` values.
+#[inline(always)]
+unsafe fn load_part<L: Lanes>(lanes: L, from: *const f32, n: usize) -> L::F {
+    // SAFETY: the caller's promise; the array takes a vector.
+    unsafe {
+        if n >= L::N {
+            return lanes.load(from);
+        }
+        let mut all = [0.0f32; PANEL];
+        all.as_mut_ptr().copy_from_nonoverlapping(from, n);
+        lanes.load(all.as_ptr())
+    }
+}
+
+/// # Safety
+/// `to` points to `n` values.
+#[inline(always)]
+unsafe fn store_part<L: Lanes>(lanes: L, to: *mut f32, n: usize, values: L::F) {
+    // SAFETY: as in `load_part`.
+    unsafe {
+        if n >= L::N {
+            return lanes.store(to, values);
+        }
+        let mut all = [0.0f32; PANEL];
+        lanes.store(all.as_mut_ptr(), values);
+        to.copy_from_nonoverlapping(all.as_ptr(), n);
     }
 }

@@ -1,9 +1,9 @@
 //! Few rows of x: stored blocks become integers in registers and meet the bytes of x on the spot.
 //!
-//! Roof: reading the weight from memory. Formats with blocks of 32 take four weight rows together, so that one
-//! conversion makes f32 of all their scales and minimums, and the bytes of x are loaded once for the four. A block
-//! of 32 weights then costs about ten vector instructions, of which AVX2 starts three or four per cycle: faster than
-//! two cores read memory. The blocks of 256 bring eight scales each and are taken row by row.
+//! Roof: reading the weight from memory. Formats with blocks of 32 take eight weight rows together, with a lane for each;
+//! the blocks of 256 bring eight scales and are taken row by row, with a lane for each scale. A block of 32 weights
+//! costs about ten vector instructions either way, of which AVX2 starts three or four per cycle: faster than two cores
+//! read memory.
 
 mod large;
 mod small;
@@ -11,8 +11,10 @@ mod small;
 use std::ops::Range;
 
 use super::unpack::{group_len, unpack};
-use super::{BLOCK, Rounded, RoundedRow, Target, blocks, locate};
+use super::{BLOCK, CHUNK, Order, Rounded, RoundedRow, Target, blocks, locate};
 use crate::format::{Format, Matrix};
+use crate::lanes::Lanes8;
+use crate::lanes::array::multiply_add;
 use crate::pool::Pool;
 use crate::scratch::{self, SharedMut};
 
@@ -22,7 +24,7 @@ const TASK_BYTES: std::ops::RangeInclusive<usize> = 16 * 1024..=256 * 1024;
 /// Tasks per thread for weights in between.
 const TASKS_PER_THREAD: usize = 4;
 /// Weight rows taken together; tasks are whole numbers of them.
-const ROWS: usize = 4;
+const ROWS: usize = 8;
 
 pub(super) fn matmul(pool: &Pool, targets: &[Target<'_>], x: &Rounded) {
     let total_bytes: usize = targets.iter().map(|target| target.w.bytes().len()).sum();
@@ -76,10 +78,28 @@ impl Few<'_> {
     /// # Safety
     /// `row_idx` is one of this task's rows, and `m` a row of x.
     #[inline(always)]
-    unsafe fn store(&self, m: usize, row_idx: usize, value: f32) {
+    unsafe fn store_one(&self, m: usize, row_idx: usize, value: f32) {
         // SAFETY: y has a row of as many values as w has rows for each row of x, and this task alone writes column
         // `row_idx`.
         unsafe { *self.y.pointer().add(m * self.w.rows() + row_idx) = value };
+    }
+
+    /// The first `n` of eight values.
+    ///
+    /// # Safety
+    /// As `store_one`, for `n` rows from `row_idx` on.
+    #[inline(always)]
+    unsafe fn store<L: Lanes8>(&self, lanes: L, m: usize, row_idx: usize, n: usize, values: L::F) {
+        // SAFETY: as in `store_one`; the array takes a vector.
+        unsafe {
+            let to = self.y.pointer().add(m * self.w.rows() + row_idx);
+            if n == L::N {
+                return lanes.store(to, values);
+            }
+            let mut all = [0.0f32; 8];
+            lanes.store(all.as_mut_ptr(), values);
+            to.copy_from_nonoverlapping(all.as_ptr(), n);
+        }
     }
 }
 
@@ -93,38 +113,55 @@ fn portable(y: SharedMut<f32>, x: &Rounded, w: &Matrix<'_>, rows: Range<usize>) 
             let (scales, minimums) = factors.split_at_mut(n_groups);
             for row_idx in rows {
                 unpack(format, p, scales, minimums, w.row(row_idx));
-                let signed = matches!(format, Format::Q8_0 | Format::Q6K);
+                let row = WeightRow { p, scales, minimums, format };
                 for i in 0..x.n {
-                    let sum = row_product(p, signed, scales, minimums, group, x.row(i));
-                    // SAFETY: as in `Few::store`.
-                    unsafe { *y.pointer().add(i * w.rows() + row_idx) = sum };
+                    // SAFETY: as in `Few::store_one`.
+                    unsafe { *y.pointer().add(i * w.rows() + row_idx) = row.meet(x.row(i)) };
                 }
             }
         });
     });
 }
 
-fn row_product(
-    p: &[u8],
-    signed: bool,
-    scales: &[f32],
-    minimums: &[f32],
-    group: usize,
-    x: RoundedRow<'_>,
-) -> f32 {
-    let mut total = 0.0;
-    for (g, (p, q)) in p.chunks_exact(group).zip(x.q.chunks_exact(group)).enumerate() {
-        let pairs = p.iter().zip(q);
-        let dot: i32 = if signed {
-            pairs.map(|(&p, &q)| i32::from(p.cast_signed()) * i32::from(q)).sum()
-        } else {
-            pairs.map(|(&p, &q)| i32::from(p) * i32::from(q)).sum()
-        };
-        let block = g * group / BLOCK;
-        total += dot as f32 * (scales[g] * x.scales[block]);
-        if !signed {
-            total += minimums[g] * x.sums[block];
+/// A weight row, unpacked.
+struct WeightRow<'a> {
+    p: &'a [u8],
+    scales: &'a [f32],
+    minimums: &'a [f32],
+    format: Format,
+}
+
+impl WeightRow<'_> {
+    /// The product with a row of x, added in the order that [`Order`] says.
+    fn meet(&self, x: RoundedRow<'_>) -> f32 {
+        let group = group_len(self.format);
+        let order = Order::of(self.format);
+        let signed = matches!(self.format, Format::Q8_0 | Format::Q6K);
+        let mut total = 0.0;
+        let mut sums = [0.0f32; 8];
+        for (g, (p, q)) in self.p.chunks_exact(group).zip(x.q.chunks_exact(group)).enumerate() {
+            let (block, sum) = (g * group / BLOCK, &mut sums[order.sum_of(g)]);
+            let pairs = p.iter().zip(q);
+            let dot: i32 = if signed {
+                pairs.map(|(&p, &q)| i32::from(p.cast_signed()) * i32::from(q)).sum()
+            } else {
+                pairs.map(|(&p, &q)| i32::from(p) * i32::from(q)).sum()
+            };
+            if !signed {
+                *sum = multiply_add(self.minimums[g], x.sums[block], *sum);
+            }
+            *sum = multiply_add(dot as f32, self.scales[g] * x.scales[block], *sum);
+            let end = (g + 1) * group;
+            if order != Order::InTurn && (end.is_multiple_of(CHUNK) || end == self.p.len()) {
+                let sum = tree(std::mem::take(&mut sums));
+                total = if end <= CHUNK { sum } else { total + sum };
+            }
         }
+        if order == Order::InTurn { sums[0] } else { total }
     }
-    total
+}
+
+/// Eight numbers added up as [`crate::lanes::Lanes::sum`] does.
+fn tree(v: [f32; 8]) -> f32 {
+    ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
 }

@@ -41,6 +41,31 @@ proptest! {
     }
 
     #[test]
+    fn a_row_has_the_same_bits_alone_and_in_company(
+        format in any_format().prop_filter("integers", |&format| supports(format)),
+        n in 1usize..30, rows in 1usize..70, size in 1usize..80, seed: u64,
+    ) {
+        let random = &mut Random(seed);
+        let cols = if format.block_len() == 32 { size * 32 } else { size.div_ceil(8) * 256 };
+        let bytes = stored(random, format, rows * cols);
+        let w = Matrix::new(format, rows, cols, &bytes).unwrap();
+        let x = random.values(n * cols);
+        for pool in every_pool() {
+            let mut together = vec![f32::NAN; n * rows];
+            matmul(&pool, &mut [Product { y: &mut together, w }], &rounded(&pool, &x, cols));
+            // All numbers of rows up to what is multiplied in registers, and beyond it.
+            for part in [1, 2, 3, 5] {
+                for (x, together) in x.chunks(part * cols).zip(together.chunks(part * rows)) {
+                    let mut y = vec![f32::NAN; together.len()];
+                    matmul(&pool, &mut [Product { y: &mut y, w }], &rounded(&pool, x, cols));
+                    let same = y.iter().zip(together).all(|(a, b)| a.to_bits() == b.to_bits());
+                    prop_assert!(same, "{format}, {part} of {n} rows, [{rows}, {cols}] on {}", pool.isa());
+                }
+            }
+        }
+    }
+
+    #[test]
     fn rounding_moves_a_value_by_half_a_step_of_its_block(n in 0usize..4, n_blocks in 1usize..40, seed: u64) {
         let x = Random(seed).values(n * n_blocks * 32);
         for pool in every_pool() {

@@ -10,7 +10,7 @@ use crate::format::{Format, Matrix};
 use crate::isa::{Isa, Kernel, Kernel8};
 use crate::lanes::{Lanes, Lanes8};
 use crate::rounded::BLOCK;
-use crate::rounded::blocks::{self, Large, Small, factors_of_eight, factors_of_sixteen};
+use crate::rounded::blocks::{self, Large, Small, factors, factors_of_eight, factors_of_sixteen};
 use crate::rounded::unpack::{group_len, unpack};
 use crate::scratch;
 
@@ -113,7 +113,7 @@ impl<S: Small> Kernel8 for With<'_, S> {
         for block in 0..eight.p.len() / (PANEL * BLOCK) {
             let mut integers = [lanes.splat_int(0); 8];
             let mut pairs = [0u32; 8];
-            // SAFETY: the rows reach this block, and so does the panel; the array takes a vector.
+            // SAFETY: the rows reach this block, and so do the panel, its scales and its minimums.
             unsafe {
                 for r in 0..8 {
                     let at = rows[r].as_ptr().add(block * S::BYTES);
@@ -121,17 +121,10 @@ impl<S: Small> Kernel8 for With<'_, S> {
                     pairs[r] = S::factors(at);
                 }
                 eight.put(lanes, block * BLOCK, integers);
-                for half in 0..2 {
-                    let pairs = std::array::from_fn(|r| pairs[4 * half + r]);
-                    let mut factors = [0.0f32; 8];
-                    lanes.store(factors.as_mut_ptr(), lanes.half_pairs(pairs));
-                    for r in 0..4 {
-                        let at = block * PANEL + first + 4 * half + r;
-                        eight.scales[at] = factors[2 * r];
-                        eight.minimums[at] =
-                            if S::OFFSET == 0.0 { 0.0 } else { S::OFFSET * factors[2 * r + 1] };
-                    }
-                }
+                let (scales, minimums) = factors::<L, S>(lanes, pairs);
+                let at = block * PANEL + first;
+                lanes.store(eight.scales.as_mut_ptr().add(at), scales);
+                lanes.store(eight.minimums.as_mut_ptr().add(at), minimums);
             }
         }
     }
@@ -176,7 +169,10 @@ impl Kernel8 for WithSixteen<'_> {
             unsafe {
                 for r in 0..8 {
                     let at = eight.rows[r].as_ptr().add(block * blocks::Q6K::BYTES);
-                    scales[r] = factors_of_sixteen(lanes, at);
+                    let factors = factors_of_sixteen(lanes, at);
+                    for half in 0..2 {
+                        lanes.store(scales[r].as_mut_ptr().add(8 * half), factors[half]);
+                    }
                 }
                 for half in 0..2 {
                     let to = &mut eight.scales[(16 * block + 8 * half) * PANEL + eight.first..];

@@ -1,12 +1,16 @@
 //! Blocks of 256 in groups with scales of their own, row by row.
+//!
+//! A lane is a group: eight groups of 32 (in `Q6_K` twice eight of 16) are added up as integers, which is exact, and
+//! their eight numbers meet eight scales at once. Lanes are added up after every `CHUNK` inputs. Panels keep eight sums
+//! per output to add in the same order.
 
 use std::marker::PhantomData;
 
 use super::Few;
 use crate::isa::Kernel8;
 use crate::lanes::Lanes8;
-use crate::rounded::BLOCK;
 use crate::rounded::blocks::{Large, Q4K, Q5K, Q6K, factors_of_eight, factors_of_sixteen};
+use crate::rounded::{BLOCK, CHUNK};
 
 /// Groups of 32 values per block.
 const GROUPS: usize = 8;
@@ -30,26 +34,25 @@ pub(super) trait Meet: Large {
         lanes: L,
         block: *const u8,
         x: &[Part; N_X],
-        sums: &mut [[L::F; 2]; N_X],
+        sums: &mut [L::F; N_X],
     ) {
-        let mut scaled = [[0.0; GROUPS]; N_X];
         // SAFETY: the caller's promise.
         unsafe {
+            let halves = half_dots::<L, Self, N_X>(lanes, block, x);
             let (scales, minimums) = factors_of_eight(lanes, block);
             for m in 0..N_X {
-                lanes.store(scaled[m].as_mut_ptr(), lanes.mul(scales, lanes.load(x[m].scales)));
-                sums[m][0] = lanes.fma(minimums, lanes.load(x[m].sums), sums[m][0]);
-            }
-            for group in 0..GROUPS {
-                let p = Self::integers(lanes, block, group);
-                for m in 0..N_X {
-                    let q = lanes.load_int(x[m].q.add(BLOCK * group));
-                    let dot = lanes.to_float(lanes.dot_bytes(lanes.splat_int(0), p, q));
-                    let sum = &mut sums[m][group % 2];
-                    *sum = lanes.fma(dot, lanes.splat(scaled[m][group]), *sum);
-                }
+                let dots = lanes.to_float(lanes.unite_halves(halves[m][0], halves[m][1]));
+                let scales = lanes.mul(scales, lanes.load(x[m].scales));
+                sums[m] = lanes.fma(minimums, lanes.load(x[m].sums), sums[m]);
+                sums[m] = lanes.fma(dots, scales, sums[m]);
             }
         }
+    }
+
+    /// Σ p q of four times eight bytes twice: where p has no sign.
+    #[inline(always)]
+    fn dots<L: Lanes8>(lanes: L, p: L::I, q: L::I) -> L::I {
+        lanes.dot_pairs(p, q)
     }
 }
 
@@ -63,25 +66,58 @@ impl Meet for Q6K {
         lanes: L,
         block: *const u8,
         x: &[Part; N_X],
-        sums: &mut [[L::F; 2]; N_X],
+        sums: &mut [L::F; N_X],
     ) {
         // SAFETY: the caller's promise.
         unsafe {
+            let halves = half_dots::<L, Self, N_X>(lanes, block, x);
             let factors = factors_of_sixteen(lanes, block);
-            for group in 0..GROUPS {
-                let p = Self::integers(lanes, block, group);
-                // 32 bytes are two groups of 16, whose sums fill half of the lanes each.
-                let factor = lanes.halves(factors[2 * group], factors[2 * group + 1]);
+            for half in 0..2 {
+                // Halves of vectors are groups of 16 here: even ones in the lower four lanes, odd ones in the upper.
+                let scales = lanes.evens_then_odds(factors[half]);
                 for m in 0..N_X {
-                    let q = lanes.load_int(x[m].q.add(BLOCK * group));
-                    let dot = lanes.to_float(lanes.dot_signed(lanes.splat_int(0), p, q));
-                    let factor = lanes.mul(factor, lanes.splat(*x[m].scales.add(group)));
-                    let sum = &mut sums[m][group % 2];
-                    *sum = lanes.fma(dot, factor, *sum);
+                    let of_x = lanes.load_four_twice(x[m].scales.add(4 * half));
+                    let dots = lanes.to_float(halves[m][half]);
+                    sums[m] = lanes.fma(dots, lanes.mul(scales, of_x), sums[m]);
                 }
             }
         }
     }
+
+    #[inline(always)]
+    fn dots<L: Lanes8>(lanes: L, p: L::I, q: L::I) -> L::I {
+        lanes.dot_signed_pairs(p, q)
+    }
+}
+
+/// The products of a block with N_X rows of x, added up to halves of groups of 32: see [`Lanes8::half_sums`].
+///
+/// # Safety
+/// As [`Meet::meet`].
+#[inline(always)]
+unsafe fn half_dots<L: Lanes8, B: Meet + ?Sized, const N_X: usize>(
+    lanes: L,
+    block: *const u8,
+    x: &[Part; N_X],
+) -> [[L::I; 2]; N_X] {
+    let mut halves = [[lanes.splat_int(0); 2]; N_X];
+    for half in 0..2 {
+        let mut dots = [[lanes.splat_int(0); 4]; N_X];
+        for g in 0..4 {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let p = B::integers(lanes, block, 4 * half + g);
+                for m in 0..N_X {
+                    let q = lanes.load_int(x[m].q.add(BLOCK * (4 * half + g)));
+                    dots[m][g] = B::dots(lanes, p, q);
+                }
+            }
+        }
+        for m in 0..N_X {
+            halves[m][half] = lanes.short_half_sums(dots[m]);
+        }
+    }
+    halves
 }
 
 pub(super) struct Products<'a, B, const N_X: usize> {
@@ -100,30 +136,40 @@ impl<B: Meet, const N_X: usize> Kernel8 for Products<'_, B, N_X> {
 
     #[inline(always)]
     fn run<L: Lanes8>(self, lanes: L) {
+        const CHUNK_BLOCKS: usize = CHUNK / (GROUPS * BLOCK);
         let n_blocks = self.few.w.cols() / (GROUPS * BLOCK);
-        let x: [Part; N_X] = std::array::from_fn(|m| {
+        let nowhere =
+            Part { q: std::ptr::null(), scales: std::ptr::null(), sums: std::ptr::null() };
+        let mut x = [nowhere; N_X];
+        for m in 0..N_X {
             let row = self.few.x.row(m);
-            Part { q: row.q.as_ptr(), scales: row.scales.as_ptr(), sums: row.sums.as_ptr() }
-        });
+            x[m] = Part { q: row.q.as_ptr(), scales: row.scales.as_ptr(), sums: row.sums.as_ptr() };
+        }
         for row_idx in self.few.rows.clone() {
             let row = self.few.w.row(row_idx).as_ptr();
             let mut x = x;
-            let mut sums = [[lanes.splat(0.0); 2]; N_X];
-            for idx in 0..n_blocks {
-                // SAFETY: the row of w and those of x have this many blocks.
-                unsafe {
-                    B::meet(lanes, row.add(idx * B::BYTES), &x, &mut sums);
-                    for x in &mut x {
-                        x.q = x.q.add(GROUPS * BLOCK);
-                        x.scales = x.scales.add(GROUPS);
-                        x.sums = x.sums.add(GROUPS);
+            let mut totals = [0.0; N_X];
+            for chunk in (0..n_blocks).step_by(CHUNK_BLOCKS) {
+                let mut sums = [lanes.splat(0.0); N_X];
+                for idx in chunk..n_blocks.min(chunk + CHUNK_BLOCKS) {
+                    // SAFETY: the row of w and those of x have this many blocks.
+                    unsafe {
+                        B::meet(lanes, row.add(idx * B::BYTES), &x, &mut sums);
+                        for x in &mut x {
+                            x.q = x.q.add(GROUPS * BLOCK);
+                            x.scales = x.scales.add(GROUPS);
+                            x.sums = x.sums.add(GROUPS);
+                        }
                     }
+                }
+                for m in 0..N_X {
+                    let sum = lanes.sum(sums[m]);
+                    totals[m] = if chunk == 0 { sum } else { totals[m] + sum };
                 }
             }
             for m in 0..N_X {
-                let total = lanes.sum(lanes.add(sums[m][0], sums[m][1]));
                 // SAFETY: the row is this task's.
-                unsafe { self.few.store(m, row_idx, total) };
+                unsafe { self.few.store_one(m, row_idx, totals[m]) };
             }
         }
     }
