@@ -36,6 +36,8 @@ pub fn infer(
     let options = GenerateOptions {
         max_tokens: generate_len.max(2),
         ignore_end: true,
+        // What is measured is a step per token.
+        guess_tokens: Some(0),
         ..GenerateOptions::default()
     };
     let mut session = Session::new(engine);

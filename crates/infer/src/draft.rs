@@ -9,6 +9,10 @@
 const MATCH: usize = 3;
 /// How far back is looked.
 const WINDOW: usize = 4096;
+/// What is guessed at first: reading three tokens costs about half as much again as reading one.
+const FIRST: usize = 2;
+/// Steps without guesses after a single guess was wrong; doubled each time until a guess is right again.
+const PAUSES: std::ops::RangeInclusive<usize> = 8..=256;
 
 /// Decides how many tokens to guess from how guesses have fared.
 #[derive(Debug)]
@@ -18,12 +22,14 @@ pub(crate) struct Drafter {
     next: usize,
     /// Steps to make without guesses.
     rest: usize,
+    /// How long the next pause will be.
+    pause: usize,
 }
 
 impl Drafter {
     /// At most `most` tokens at a time; 0: never.
     pub(crate) fn new(most: usize) -> Self {
-        Self { most, next: most, rest: 0 }
+        Self { most, next: FIRST.min(most), rest: 0, pause: *PAUSES.start() }
     }
 
     /// What may follow `tokens`.
@@ -44,15 +50,16 @@ impl Drafter {
         if n_guessed == 0 {
             return;
         }
-        if n_right == n_guessed {
-            self.next = (self.next + 1).min(self.most);
-        } else if n_right == 0 {
+        if n_right > 0 {
+            self.pause = *PAUSES.start();
+            let all = n_right == n_guessed;
+            self.next = if all { self.next.max(2 * n_right).min(self.most) } else { n_right };
+        } else if self.next > 1 {
+            self.next = 1;
+        } else {
             // A wrong guess costs time: the more of them, the longer the pause.
-            self.next /= 2;
-            if self.next == 0 {
-                self.next = 1;
-                self.rest = 8;
-            }
+            self.rest = self.pause;
+            self.pause = (2 * self.pause).min(*PAUSES.end());
         }
     }
 }
@@ -75,27 +82,47 @@ mod tests {
     #[test]
     fn what_followed_the_last_time_is_guessed() {
         let mut drafter = Drafter::new(3);
-        assert_eq!(drafter.draft(&[1, 2, 3, 7, 8, 1, 2, 3, 9, 6, 5, 4, 1, 2, 3], 9), [9, 6, 5]);
+        let tokens = [1, 2, 3, 7, 8, 1, 2, 3, 9, 6, 5, 4, 1, 2, 3];
+        assert_eq!(drafter.draft(&tokens, 9), [9, 6]);
+        drafter.learn(2, 2);
+        assert_eq!(drafter.draft(&tokens, 9), [9, 6, 5]);
         assert_eq!(drafter.draft(&[1, 2, 3, 9, 6, 5, 4, 1, 2, 3], 2), [9, 6]);
         assert!(drafter.draft(&[1, 2, 3, 4, 2, 3], 9).is_empty());
         assert!(drafter.draft(&[1, 2], 9).is_empty());
         assert_eq!(drafter.draft(&[5, 5, 5, 5], 9), [5]);
+        assert!(Drafter::new(0).draft(&tokens, 9).is_empty());
     }
 
     #[test]
-    fn wrong_guesses_are_followed_by_a_pause() {
-        let tokens = [1, 2, 3, 9, 6, 5, 4, 1, 2, 3];
-        let mut drafter = Drafter::new(2);
-        for wanted in [2, 1] {
+    fn right_guesses_become_more_and_those_partly_right_as_many_as_were() {
+        let tokens: Vec<u32> = (0..40).chain(0..3).collect();
+        let mut drafter = Drafter::new(7);
+        for (wanted, n_right) in [(2, 2), (4, 4), (7, 3), (3, 3), (6, 1), (1, 1), (2, 2)] {
             assert_eq!(drafter.draft(&tokens, 9).len(), wanted);
-            drafter.learn(wanted, 0);
+            drafter.learn(wanted, n_right);
         }
-        for _ in 0..8 {
-            assert!(drafter.draft(&tokens, 9).is_empty());
-        }
-        assert_eq!(drafter.draft(&tokens, 9).len(), 1);
-        drafter.learn(1, 1);
+    }
+
+    #[test]
+    fn wrong_guesses_are_followed_by_ever_longer_pauses() {
+        let tokens = [1, 2, 3, 9, 6, 5, 4, 1, 2, 3];
+        let mut drafter = Drafter::new(4);
         assert_eq!(drafter.draft(&tokens, 9).len(), 2);
-        assert!(Drafter::new(0).draft(&tokens, 9).is_empty());
+        drafter.learn(2, 0);
+        let mut steps_between = Vec::new();
+        for _ in 0..7 {
+            assert_eq!(drafter.draft(&tokens, 9).len(), 1);
+            drafter.learn(1, 0);
+            steps_between.push(drafter.rest);
+            for _ in 0..drafter.rest {
+                assert!(drafter.draft(&tokens, 9).is_empty());
+            }
+        }
+        assert_eq!(steps_between, [8, 16, 32, 64, 128, 256, 256]);
+        // One that is right is forgiven all.
+        drafter.learn(1, 1);
+        drafter.learn(2, 0);
+        drafter.learn(1, 0);
+        assert_eq!(drafter.rest, 8);
     }
 }

@@ -24,10 +24,9 @@ pub struct GenerateOptions {
     pub form: Option<Form>,
     /// Report the probability of each token and of so many others that were likely in its place.
     pub top_logprobs: Option<usize>,
-    /// Guess at most so many tokens from what the text repeats. With exact products they change the speed alone; with
-    /// fast ones sums are added in another order for several rows than for one, which can tip a tie, so the default is
-    /// none.
-    pub guess_tokens: usize,
+    /// Guess at most so many tokens from what the text repeats. It changes the speed and never the answer. `None`: as
+    /// many as pay when the most probable token is chosen, and none when chance decides.
+    pub guess_tokens: Option<usize>,
 }
 
 impl Default for GenerateOptions {
@@ -41,7 +40,7 @@ impl Default for GenerateOptions {
             ignore_end: false,
             form: None,
             top_logprobs: None,
-            guess_tokens: 0,
+            guess_tokens: None,
         }
     }
 }

@@ -120,11 +120,16 @@ impl Sampler {
         Ok(Self { sampling: sampling.clone(), seen, n_drawn: 0, candidates: Vec::new() })
     }
 
+    /// Whether the most probable token is taken, without chance.
+    pub fn is_greedy(&self) -> bool {
+        self.sampling.temperature == 0.0
+    }
+
     /// The next token, or `None` if a logit is NaN or all are −∞. Changes `logits`.
     pub fn next(&mut self, logits: &mut [f32]) -> Option<u32> {
         self.adjust(logits);
         let top = largest(logits)?;
-        let id = if self.sampling.temperature == 0.0 { top.id } else { self.draw(logits, top) };
+        let id = if self.is_greedy() { top.id } else { self.draw(logits, top) };
         self.n_drawn += 1;
         *self.seen.entry(id).or_insert(0) += 1;
         Some(id)

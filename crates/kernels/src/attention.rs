@@ -1,36 +1,46 @@
 //! Attention of one sequence: out = softmax(mask(cap(scale · q kᵀ))) v, head by head.
 //!
-//! Shapes: q, out [n_queries, heads, head_dim]; k, v [n_keys, kv_heads, head_dim]; query head h reads key head
-//! h / (heads / kv_heads). The softmax is computed online (arXiv 1805.02867): keys are taken in blocks, a running
+//! Shapes: q, out [n_queries, heads, head_dim]; v [n_keys, kv_heads, head_dim], and as many [`Keys`]; query head h
+//! reads key head h / (heads / kv_heads). The softmax is computed online (arXiv 1805.02867): keys are taken in blocks, a running
 //! maximum and sum are kept per query, and what was summed under a smaller maximum is scaled down when the maximum
 //! grows. So nothing of size queries × keys is ever stored.
 //!
 //! Keys and values are f32 or half floats ([`Stored`]); sums are f32 either way.
 //!
-//! Two ways, as in `matmul`: `single` for one query at a time (decoding), `blocked` for many.
+//! Two ways, as in `matmul`: `single` for one query at a time (decoding), `blocked` for many. Both give the same bits,
+//! whatever other queries there are: a score is a sum over values in turn; a block of keys begins at a multiple of
+//! `KEY_BLOCK` and has its own maximum and sum; blocks are joined in turn ([`Running`]).
 
 mod blocked;
+mod keys;
 mod single;
 
 use half::f16;
+use half::slice::HalfFloatSliceExt;
+
+pub use keys::Keys;
 
 use crate::lanes::Lanes;
+use crate::maths;
 use crate::pool::Pool;
+use crate::reduce::highest;
+use crate::softmax::exp_sum;
 
 /// How keys and values are stored. Only this crate's kernels read them; so the trait is sealed, and its methods may
 /// speak of vectors that are private.
 #[allow(private_bounds, private_interfaces)]
 pub trait Stored: Copy + Send + Sync + sealed::Sealed {
-    fn to_f32(self) -> f32;
+    #[doc(hidden)]
+    const ZERO: Self;
 
     /// # Safety
     /// `from` points to `N` values.
     #[doc(hidden)]
     unsafe fn load<L: Lanes>(lanes: L, from: *const Self) -> L::F;
 
-    /// The values themselves where they are f32.
+    /// Rounds to nearest; both of the same length.
     #[doc(hidden)]
-    fn as_f32(values: &[Self]) -> Option<&[f32]>;
+    fn convert(to: &mut [Self], from: &[f32]);
 }
 
 mod sealed {
@@ -41,33 +51,29 @@ mod sealed {
 
 #[allow(private_bounds, private_interfaces)]
 impl Stored for f32 {
-    #[inline(always)]
-    fn to_f32(self) -> f32 {
-        self
-    }
+    const ZERO: f32 = 0.0;
+
     #[inline(always)]
     unsafe fn load<L: Lanes>(lanes: L, from: *const f32) -> L::F {
         // SAFETY: the caller's promise.
         unsafe { lanes.load(from) }
     }
-    fn as_f32(values: &[f32]) -> Option<&[f32]> {
-        Some(values)
+    fn convert(to: &mut [f32], from: &[f32]) {
+        to.copy_from_slice(from);
     }
 }
 
 #[allow(private_bounds, private_interfaces)]
 impl Stored for f16 {
-    #[inline(always)]
-    fn to_f32(self) -> f32 {
-        f16::to_f32(self)
-    }
+    const ZERO: f16 = f16::ZERO;
+
     #[inline(always)]
     unsafe fn load<L: Lanes>(lanes: L, from: *const f16) -> L::F {
         // SAFETY: the caller's promise; an f16 is two bytes.
         unsafe { lanes.load_f16(from.cast()) }
     }
-    fn as_f32(_: &[f16]) -> Option<&[f32]> {
-        None
+    fn convert(to: &mut [f16], from: &[f32]) {
+        to.convert_from_f32_slice(from);
     }
 }
 
@@ -109,15 +115,25 @@ pub struct Shape {
     pub soft_cap: Option<f32>,
 }
 
-/// From this many queries on, blocks of keys are rearranged for the register tile.
+/// From this many queries on, blocks of keys are widened and padded for the register tile.
 const BLOCKED_QUERIES: usize = 6;
+/// Keys whose softmax is taken together. A whole number of groups and of tiles for every instruction set; scores of one
+/// head stay in small arrays, and 500 keys still make work for eight threads.
+const KEY_BLOCK: usize = 64;
 
 /// Attention of one sequence; see the module for the formula. A query that sees no key gives zeros.
 ///
 /// # Panics
 /// When a slice has not the size that `shape` says, heads are no multiple of key heads, or a causal query stands
 /// beyond the keys.
-pub fn attend<E: Stored>(pool: &Pool, out: &mut [f32], q: &[f32], k: &[E], v: &[E], shape: &Shape) {
+pub fn attend<E: Stored>(
+    pool: &Pool,
+    out: &mut [f32],
+    q: &[f32],
+    k: &Keys<E>,
+    v: &[E],
+    shape: &Shape,
+) {
     let Shape { n_queries, n_keys, heads, kv_heads, head_dim, mask, .. } = *shape;
     assert!(
         q.len() == n_queries * heads * head_dim && out.len() == q.len(),
@@ -126,9 +142,12 @@ pub fn attend<E: Stored>(pool: &Pool, out: &mut [f32], q: &[f32], k: &[E], v: &[
         out.len()
     );
     assert!(
-        k.len() == n_keys * kv_heads * head_dim && v.len() == k.len(),
-        "k [{}] and v [{}] are not of {shape:?}",
+        k.len() == n_keys
+            && (n_keys == 0 || k.width() == kv_heads * head_dim)
+            && v.len() == n_keys * kv_heads * head_dim,
+        "k [{}, {}] and v [{}] are not of {shape:?}",
         k.len(),
+        k.width(),
         v.len()
     );
     if q.is_empty() {
@@ -145,5 +164,74 @@ pub fn attend<E: Stored>(pool: &Pool, out: &mut [f32], q: &[f32], k: &[E], v: &[
         single::attend(pool, out, q, k, v, shape);
     } else {
         blocked::attend(pool, out, q, k, v, shape);
+    }
+}
+
+/// Maximum and sum of the blocks of keys that one head of a query has met, in their order.
+#[derive(Clone, Copy)]
+struct Running {
+    max: f32,
+    sum: f32,
+}
+
+impl Running {
+    const NONE: Self = Self { max: f32::NEG_INFINITY, sum: 0.0 };
+
+    /// Takes in a block with at least one key. What was summed so far is to be multiplied by the first number, the
+    /// block's by the second.
+    #[inline(always)]
+    fn join(&mut self, block: Self) -> (f32, f32) {
+        if block.max > self.max {
+            // The first time round this is e^−∞ = 0 over sums that are 0.
+            let before = (self.max - block.max).exp();
+            *self = Self { max: block.max, sum: self.sum * before + block.sum };
+            return (before, 1.0);
+        }
+        let factor = (block.max - self.max).exp();
+        self.sum += block.sum * factor;
+        (1.0, factor)
+    }
+
+    /// What the weighted sum of values is to be multiplied by in the end.
+    #[inline(always)]
+    fn inverse(self) -> f32 {
+        if self.sum > 0.0 { 1.0 / self.sum } else { 0.0 }
+    }
+}
+
+/// Products of one query head with a block of keys become weights, those outside `seen` zero; the block's maximum and sum.
+#[inline(always)]
+fn weigh<L: Lanes>(
+    lanes: L,
+    scores: &mut [f32; KEY_BLOCK],
+    seen: std::ops::Range<usize>,
+    scale: f32,
+    soft_cap: Option<f32>,
+) -> Running {
+    for score in scores.iter_mut() {
+        *score *= scale;
+    }
+    if let Some(cap) = soft_cap {
+        cap_scores(lanes, scores, cap);
+    }
+    scores[..seen.start].fill(f32::NEG_INFINITY);
+    scores[seen.end..].fill(f32::NEG_INFINITY);
+    let max = highest(lanes, scores);
+    let terms = scores.as_mut_ptr();
+    // SAFETY: there are KEY_BLOCK scores, which become the weights.
+    let sum = unsafe { exp_sum(lanes, terms, KEY_BLOCK, max, Some(terms)) };
+    Running { max, sum }
+}
+
+/// x = cap · tanh(x / cap) of one block of scores.
+#[inline(always)]
+fn cap_scores<L: Lanes>(lanes: L, scores: &mut [f32; KEY_BLOCK], cap: f32) {
+    let (factor, inverse) = (lanes.splat(cap), lanes.splat(1.0 / cap));
+    for chunk in scores.chunks_exact_mut(L::N) {
+        // SAFETY: the chunk has N values.
+        unsafe {
+            let v = lanes.mul(lanes.load(chunk.as_ptr()), inverse);
+            lanes.store(chunk.as_mut_ptr(), lanes.mul(factor, maths::tanh(lanes, v)));
+        }
     }
 }

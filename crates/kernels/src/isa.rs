@@ -117,36 +117,12 @@ impl Isa {
         }
     }
 
-    /// Whether vectors are the compiler's business here.
-    pub(crate) fn is_portable(self) -> bool {
-        self.level == Level::Scalar
-    }
-
     /// Whether [`Isa::dispatch_vectors_8`] has instructions for it here.
     pub(crate) fn has_vectors_8(self) -> bool {
         match self.level {
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 | Level::Avx512 { .. } => true,
             _ => false,
-        }
-    }
-
-    /// Like [`Isa::dispatch`], for kernels that are not worth compiling for the portable path.
-    ///
-    /// # Panics
-    /// When [`Isa::is_portable`].
-    #[inline]
-    pub(crate) fn dispatch_vectors<K: Kernel>(self, kernel: K) -> K::Output {
-        match self.level {
-            Level::Scalar => unreachable!("this kernel has no portable version"),
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: both levels are only made after the features were found on this machine.
-            Level::Avx2 => unsafe { crate::lanes::avx2::run(kernel) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Level::Avx512 { .. } => unsafe { crate::lanes::avx512::run(kernel) },
-            #[cfg(test)]
-            Level::Emulated512 => kernel.run(Array::<16>),
         }
     }
 
@@ -164,7 +140,7 @@ impl Isa {
     /// Runs a kernel of 8 lanes that is not worth compiling for the portable path.
     ///
     /// # Panics
-    /// When [`Isa::is_portable`], or on the emulation of tests.
+    /// Without [`Isa::has_vectors_8`].
     #[inline]
     pub(crate) fn dispatch_vectors_8<K: Kernel8>(self, kernel: K) -> K::Output {
         match self.level {

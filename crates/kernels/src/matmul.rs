@@ -1,10 +1,13 @@
 //! The product of activations and a stored weight: y[n, rows] = x[n, cols] · wᵀ.
 //!
 //! Activations are f32, weights of any [`crate::format::Format`] are dequantised exactly, sums are f32. Two ways:
-//! - For few rows of `x` (decoding) time goes into reading the weight once. `vector` unpacks each weight block into
-//!   registers and multiplies it into the sums of up to four rows of `x` on the spot.
+//! - For few rows of `x` (decoding) time goes into reading the weight once. `vector` multiplies each weight block into
+//!   the sums of up to four rows of `x` on the spot. Without intrinsics that has no advantage, and panels do it too.
 //! - For many (a prompt, a batch of sentences) time goes into arithmetic. `panel` dequantises a block of the weight
 //!   once into a buffer that stays in the cache, and a register tile multiplies it with all rows of `x`.
+//!
+//! Both add in one order: input after input, and the sums of `DEPTH` inputs one after the other. So a row's products
+//! have the same bits alone and in company.
 
 pub(crate) mod panel;
 pub(crate) mod tile;
@@ -38,7 +41,7 @@ pub fn matmul(pool: &Pool, y: &mut [f32], x: &[f32], w: &Matrix<'_>) {
     if n == 0 {
         return;
     }
-    if n <= VECTOR_ROWS {
+    if n <= VECTOR_ROWS && pool.isa().has_vectors_8() {
         vector::matmul(pool, y, x, w);
     } else {
         panel::matmul(pool, y, x, w);

@@ -1,6 +1,5 @@
-//! From many numbers to one: the largest, and the sum of products.
+//! From many numbers to one: the largest.
 
-use crate::isa::Kernel;
 use crate::lanes::Lanes;
 
 /// The largest value; −∞ of none.
@@ -29,49 +28,4 @@ pub(crate) fn largest_magnitude<L: Lanes>(lanes: L, x: &[f32]) -> f32 {
         best = lanes.max(best, lanes.max(v, lanes.sub(zero, v)));
     }
     rest.iter().fold(lanes.largest(best), |a, v| a.max(v.abs()))
-}
-
-/// Σ aᵢ bᵢ over the shorter length.
-#[inline(always)]
-pub(crate) fn dot<L: Lanes>(lanes: L, a: &[f32], b: &[f32]) -> f32 {
-    let len = a.len().min(b.len());
-    let mut sums = [lanes.splat(0.0); 2];
-    let mut i = 0;
-    // SAFETY: indices stay below both lengths.
-    unsafe {
-        while i + 2 * L::N <= len {
-            for (part, sum) in sums.iter_mut().enumerate() {
-                let at = i + part * L::N;
-                *sum =
-                    lanes.fma(lanes.load(a.as_ptr().add(at)), lanes.load(b.as_ptr().add(at)), *sum);
-            }
-            i += 2 * L::N;
-        }
-        if i + L::N <= len {
-            let (a, b) = (lanes.load(a.as_ptr().add(i)), lanes.load(b.as_ptr().add(i)));
-            sums[0] = lanes.fma(a, b, sums[0]);
-            i += L::N;
-        }
-    }
-    let mut total = lanes.sum(lanes.add(sums[0], sums[1]));
-    while i < len {
-        total += a[i] * b[i];
-        i += 1;
-    }
-    total
-}
-
-/// [`dot`] as a kernel of its own.
-pub(crate) struct Dot<'a> {
-    pub(crate) a: &'a [f32],
-    pub(crate) b: &'a [f32],
-}
-
-impl Kernel for Dot<'_> {
-    type Output = f32;
-
-    #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) -> f32 {
-        dot(lanes, self.a, self.b)
-    }
 }

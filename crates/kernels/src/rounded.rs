@@ -100,6 +100,23 @@ impl Rounded {
         })
     }
 
+    /// What rounding x took away of some of its rows [rows.len(), cols].
+    ///
+    /// # Panics
+    /// When x is not what was rounded, or a row does not exist.
+    pub fn rests(&self, x: &[f32], rows: &[usize]) -> Vec<f32> {
+        assert_eq!(x.len(), self.q.len(), "x is not what was rounded");
+        let mut rests = Vec::with_capacity(rows.len() * self.cols);
+        for &row in rows {
+            let rounded = self.row(row);
+            let blocks = x[row * self.cols..][..self.cols].chunks_exact(BLOCK);
+            for ((x, q), scale) in blocks.zip(rounded.q.chunks_exact(BLOCK)).zip(rounded.scales) {
+                rests.extend(x.iter().zip(q).map(|(x, &q)| x - f32::from(q) * scale));
+            }
+        }
+        rests
+    }
+
     /// The values after rounding, for tests and comparisons.
     pub fn to_f32(&self) -> Vec<f32> {
         let scale_of = |i: usize| self.scales[i / BLOCK];

@@ -125,8 +125,7 @@ impl Batcher {
     }
 
     /// Continues `prompt`, as [`Session::generate`](crate::Session::generate) does, together with whatever else
-    /// runs; blocks until the answer has ended. With the same options the answer is the same as alone
-    /// where products are exact; fast ones add in another order for other numbers of rows, which can tip a tie.
+    /// runs; blocks until the answer has ended. With the same options the answer is the same as alone.
     /// `on_start` is called once, when the prompt was accepted and its turn has come.
     ///
     /// # Errors

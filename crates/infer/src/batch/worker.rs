@@ -11,6 +11,10 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 
+/// Tokens that are guessed in a step, all answers together: the more of them are under way, the more a wrong guess costs
+/// the others.
+const GUESSES: usize = 8;
+
 /// An answer under way.
 struct Running<'e> {
     turn: Turn<'e>,
@@ -126,8 +130,7 @@ fn read(
     let n_answering = running.iter().filter(|one| is_answering(one)).count();
     let step_tokens = shared.limits.step_tokens.max(1);
     let mut left = step_tokens.saturating_sub(n_answering).max(1);
-    // Guesses of one must not crowd out the prompts of others.
-    let guess_room = 1 + left / (4 * n_answering.max(1));
+    let guess_room = 1 + (GUESSES / n_answering.max(1)).min(left / 4);
     let mut outcomes: Vec<Result<(), Error>> = running.iter().map(|_| Ok(())).collect();
     let (mut places, mut parts) = (Vec::new(), Vec::new());
     for (place, one) in running.iter_mut().enumerate() {

@@ -1,7 +1,10 @@
 //! The whole way from a file to words and vectors, on real models where they are on this machine.
 
 use corpus::chat::{Message, RenderOptions};
-use infer::{Cancel, Embedder, Engine, Finish, GenerateOptions, Purpose, Sampling, Session};
+use infer::{
+    Batcher, Cancel, Embedder, Engine, Finish, GenerateOptions, Generation, Limits, Purpose,
+    Sampling, Session,
+};
 use std::path::PathBuf;
 
 /// A file or folder of the test models, or `None` (with a message) when they are not here.
@@ -87,6 +90,62 @@ fn a_seeded_answer_is_the_same_on_one_thread_and_on_three() {
             .tokens
     };
     assert_eq!(answer(1), answer(3));
+}
+
+#[test]
+fn an_answer_has_the_same_bits_alone_together_remembered_and_guessed() {
+    for file in ["SmolLM2-135M-Instruct.Q4_1.gguf", "gemma-3-270m-q4_k_m.gguf"] {
+        let Some(path) = model(file) else { continue };
+        let engine = Engine::load(&path, 2).unwrap();
+        let requests: Vec<(Vec<u32>, GenerateOptions)> = (0..6)
+            .map(|i| {
+                // Some repeat themselves, so that there is something to guess.
+                let text = format!("Count: {i}, {}, {}, one, two, three, one, two,", i + 1, i + 2);
+                let chance = Sampling { temperature: 1.1, seed: 7, ..Sampling::default() };
+                let options = GenerateOptions {
+                    max_tokens: 12 + 3 * i,
+                    ignore_end: true,
+                    top_logprobs: Some(2),
+                    sampling: if i == 5 { chance } else { Sampling::default() },
+                    ..GenerateOptions::default()
+                };
+                (engine.encode_text(&text).unwrap(), options)
+            })
+            .collect();
+        let alone = |(prompt, options): &(Vec<u32>, GenerateOptions)| {
+            Session::new(&engine).generate(prompt, options, &Cancel::new(), &mut |_| {}).unwrap()
+        };
+        let plain: Vec<Generation> = requests
+            .iter()
+            .map(|(prompt, options)| {
+                alone(&(
+                    prompt.clone(),
+                    GenerateOptions { guess_tokens: Some(0), ..options.clone() },
+                ))
+            })
+            .collect();
+        let check = |i: usize, how: &str, said: &Generation| {
+            assert_eq!(said.tokens, plain[i].tokens, "{file}: answer {i}, {how}");
+            assert_eq!(said.logprobs, plain[i].logprobs, "{file}: answer {i}, {how}");
+        };
+        for (i, request) in requests.iter().enumerate() {
+            check(i, "with guesses", &alone(request));
+        }
+        let batcher = Batcher::new(&engine, Limits::default());
+        let ask = |(prompt, options): &(Vec<u32>, GenerateOptions)| {
+            batcher.generate(prompt, options, &Cancel::new(), &mut || {}, &mut |_| {}).unwrap()
+        };
+        for how in ["together", "together and remembered"] {
+            std::thread::scope(|scope| {
+                let ask = &ask;
+                let asked: Vec<_> = requests.iter().map(|r| scope.spawn(move || ask(r))).collect();
+                for (i, asked) in asked.into_iter().enumerate() {
+                    check(i, how, &asked.join().unwrap());
+                }
+            });
+        }
+        assert!(batcher.counters().cached_tokens > 0);
+    }
 }
 
 #[test]

@@ -223,7 +223,7 @@ fn guesses_change_the_speed_and_never_the_answer() {
     // Text that repeats itself, so that there is something to guess.
     let prompt: Vec<u32> = prompt(12).into_iter().cycle().take(60).collect();
     for options in [options(60), warm(5), warm(6)] {
-        let answers = [0, 1, 3, 8].map(|guess_tokens| {
+        let answers = [Some(0), Some(1), Some(3), Some(8), None].map(|guess_tokens| {
             let options = GenerateOptions { guess_tokens, max_tokens: 60, ..options.clone() };
             generate(&mut Session::new(&engine), &prompt, &options)
         });

@@ -2,38 +2,33 @@
 //!
 //! ```text
 //! for each block of KEY_BLOCK keys that any query of the task sees
-//!     rearrange the keys to [head_dim][keys], copy the values to [keys][head_dim], both padded to whole tiles
-//!     scores [queries, keys] = q · kᵀ; scale, cap, mask
-//!     per query: new maximum, rescale what is summed so far, scores → weights
-//!     sums [queries, head_dim] += weights · v
+//!     keys [head_dim][keys] and values [keys][head_dim] as f32, padded to whole tiles
+//!     scores [queries, keys] = q · kᵀ
+//!     per query: scores → weights within the block; joined with what came before
+//!     sums [queries, head_dim] += factor · weights · v
 //! out = sums / running sum
 //! ```
 //! With 96 queries and 64 keys of 64 values the working set (keys, values, scores, sums) is 80 KB, in the
-//! second-level cache, and rearranging a block costs about a twentieth of multiplying with it. Under a causal mask
-//! each tile of six queries stops at the last key that one of them sees.
+//! second-level cache. Under a causal mask each tile of six queries stops at the last key that one of them sees.
 
 use std::ops::Range;
 
-use super::single::cap_scores;
-use super::{Shape, Stored};
+use super::keys::GROUP;
+use super::{KEY_BLOCK, Keys, Running, Shape, Stored, weigh};
 use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
 use crate::matmul::tile::{self, TILE_ROWS, Update};
 use crate::pool::Pool;
-use crate::reduce::highest;
 use crate::scratch::{self, SharedMut};
-use crate::softmax::exp_sum;
 
-/// With 48 the keys of 128 queries are rearranged three times instead of twice, and it was 4–7 % slower.
+/// With 48 the keys of 128 queries are made ready three times instead of twice, and it was 4–7 % slower.
 const QUERY_BLOCK: usize = 96;
-/// A multiple of the tile width of every instruction set.
-const KEY_BLOCK: usize = 64;
 
 pub(super) fn attend<E: Stored>(
     pool: &Pool,
     out: &mut [f32],
     q: &[f32],
-    k: &[E],
+    k: &Keys<E>,
     v: &[E],
     shape: &Shape,
 ) {
@@ -57,15 +52,15 @@ struct Buffers<'a> {
     scores: &'a mut [f32],
     /// [QUERY_BLOCK][padded].
     sums: &'a mut [f32],
-    running_max: &'a mut [f32],
-    running_sum: &'a mut [f32],
+    /// What a query's sums of the block are multiplied by.
+    factors: &'a mut [f32],
 }
 
 fn one_block<E: Stored>(
     isa: Isa,
     out: SharedMut<f32>,
     q: &[f32],
-    k: &[E],
+    k: &Keys<E>,
     v: &[E],
     shape: &Shape,
     head: usize,
@@ -79,62 +74,40 @@ fn one_block<E: Stored>(
         QUERY_BLOCK * KEY_BLOCK,
         QUERY_BLOCK * padded,
         QUERY_BLOCK,
-        QUERY_BLOCK,
     ];
     scratch::with(sizes.iter().sum(), |buffer| {
         let (keys, buffer) = buffer.split_at_mut(sizes[0]);
         let (values, buffer) = buffer.split_at_mut(sizes[1]);
         let (scores, buffer) = buffer.split_at_mut(sizes[2]);
-        let (sums, buffer) = buffer.split_at_mut(sizes[3]);
-        let (running_max, running_sum) = buffer.split_at_mut(sizes[4]);
+        let (sums, factors) = buffer.split_at_mut(sizes[3]);
         sums.fill(0.0);
-        running_max.fill(f32::NEG_INFINITY);
-        running_sum.fill(0.0);
-        let mut buffers = Buffers { keys, values, scores, sums, running_max, running_sum };
+        let mut buffers = Buffers { keys, values, scores, sums, factors };
+        let mut running = [Running::NONE; QUERY_BLOCK];
         // What any query sees: the first query starts first, the last ends last.
         let seen = mask.keys(queries.start, n_keys).start..mask.keys(queries.end - 1, n_keys).end;
         let kv_head = head / (heads / kv_heads);
-        for first in seen.clone().step_by(KEY_BLOCK) {
-            let n = KEY_BLOCK.min(seen.end - first);
-            let start = (first * kv_heads + kv_head) * head_dim;
-            let stride = kv_heads * head_dim;
-            let mut rearrange = |k: &[f32], v: &[f32], stride: usize| {
-                isa.dispatch_8(Rearrange {
-                    keys: buffers.keys,
-                    values: buffers.values,
-                    k,
-                    v,
-                    n,
-                    stride,
-                    head_dim,
-                    padded,
-                    width: 2 * isa.lanes(),
-                });
-            };
-            match (E::as_f32(&k[start..]), E::as_f32(&v[start..])) {
-                (Some(k), Some(v)) => rearrange(k, v, stride),
-                _ => scratch::with(2 * n * head_dim, |rows| {
-                    let (wide_k, wide_v) = rows.split_at_mut(n * head_dim);
-                    isa.dispatch(Widen { to: wide_k, from: &k[start..], stride, head_dim });
-                    isa.dispatch(Widen { to: wide_v, from: &v[start..], stride, head_dim });
-                    rearrange(wide_k, wide_v, head_dim);
-                }),
-            }
+        for start in (seen.start / KEY_BLOCK * KEY_BLOCK..seen.end).step_by(KEY_BLOCK) {
+            let keys = start..seen.end.min(start + KEY_BLOCK);
+            let Buffers { keys: panels, values, .. } = &mut buffers;
+            let v = &v[(start * kv_heads + kv_head) * head_dim..];
+            let (k, stride) = (k.from(start / GROUP, kv_head * head_dim), kv_heads * head_dim);
+            let n = keys.len();
+            isa.dispatch(Arrange { panels, values, k, v, n, stride, head_dim, padded });
             isa.dispatch(KeyBlock {
                 buffers: &mut buffers,
+                running: &mut running,
                 q,
                 shape,
                 head,
                 queries: queries.clone(),
-                keys: first..first + n,
+                keys,
                 padded,
             });
         }
         for (i, query_idx) in queries.enumerate() {
             // SAFETY: each task has its own head of its own queries.
             let out = unsafe { out.part((query_idx * heads + head) * head_dim, head_dim) };
-            let total = buffers.running_sum[i];
-            let inverse = if total > 0.0 { 1.0 / total } else { 0.0 };
+            let inverse = running[i].inverse();
             for (out, sum) in out.iter_mut().zip(&buffers.sums[i * padded..]) {
                 *out = sum * inverse;
             }
@@ -142,84 +115,62 @@ fn one_block<E: Stored>(
     });
 }
 
-/// Rows of one head side by side, as f32.
-struct Widen<'a, E> {
-    to: &'a mut [f32],
-    from: &'a [E],
-    stride: usize,
-    head_dim: usize,
-}
-
-impl<E: Stored> Kernel for Widen<'_, E> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
-        let Self { to, from, stride, head_dim } = self;
-        for (idx, to) in to.chunks_exact_mut(head_dim).enumerate() {
-            let from = &from[idx * stride..][..head_dim];
-            let whole = head_dim / L::N * L::N;
-            for i in (0..whole).step_by(L::N) {
-                // SAFETY: i + N ≤ head_dim, the length of both.
-                unsafe {
-                    lanes.store(to.as_mut_ptr().add(i), E::load(lanes, from.as_ptr().add(i)));
-                }
-            }
-            for i in whole..head_dim {
-                to[i] = from[i].to_f32();
-            }
-        }
-    }
-}
-
-/// Keys to panels [head_dim][width] of `width` keys each, values to rows of `padded`; missing keys are zeros.
-struct Rearrange<'a> {
-    keys: &'a mut [f32],
+/// Groups of keys to panels [head_dim][2 N] and rows of values to rows of `padded`, as f32. What stands in the places of
+/// missing keys is unspecified.
+struct Arrange<'a, E> {
+    panels: &'a mut [f32],
     values: &'a mut [f32],
-    k: &'a [f32],
-    v: &'a [f32],
+    /// The block's first group, from the head's first value on; the next ones lie `stride` values further.
+    k: &'a [E],
+    /// The block's first value of the head.
+    v: &'a [E],
     n: usize,
     stride: usize,
     head_dim: usize,
     padded: usize,
-    width: usize,
 }
 
-impl Kernel for Rearrange<'_> {
+impl<E: Stored> Kernel for Arrange<'_, E> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let Self { keys, values, k, v, n, stride, head_dim, padded, width } = self;
-        assert!(keys.len() == head_dim * KEY_BLOCK && (n - 1) * stride + head_dim <= k.len());
-        for first in (0..KEY_BLOCK).step_by(8) {
-            let panel = &mut keys[first / width * width * head_dim + first % width..];
-            for dim in (0..head_dim).step_by(8) {
-                if first + 8 <= n && dim + 8 <= head_dim {
-                    // SAFETY: 8 keys of at least dim + 8 values; the panel has `head_dim` rows of `width`, of which
-                    // these 8 columns of these 8 rows are written.
+        let Self { panels, values, k, v, n, stride, head_dim, padded } = self;
+        let n_groups = n.div_ceil(GROUP);
+        assert!(panels.len() == KEY_BLOCK * head_dim && n <= KEY_BLOCK && n > 0);
+        assert!(((n_groups - 1) * stride + head_dim) * GROUP <= k.len());
+        let width = 2 * L::N;
+        for group in 0..n_groups {
+            let first = group * GROUP;
+            let to = &mut panels[first / width * width * head_dim + first % width..];
+            for dim in 0..head_dim {
+                for i in (0..GROUP).step_by(L::N) {
+                    // SAFETY: the groups were checked above; a panel has `head_dim` rows of `width`.
                     unsafe {
-                        let from = k.as_ptr().add(first * stride + dim);
-                        lanes.transpose_8x8(
-                            panel.as_mut_ptr().add(dim * width),
-                            width,
-                            from,
-                            stride,
-                        );
-                    }
-                } else {
-                    for dim in dim..head_dim.min(dim + 8) {
-                        for key in first..first + 8 {
-                            let value = if key < n { k[key * stride + dim] } else { 0.0 };
-                            panel[dim * width + key - first] = value;
-                        }
+                        let from = k.as_ptr().add((group * stride + dim) * GROUP + i);
+                        lanes.store(to.as_mut_ptr().add(dim * width + i), E::load(lanes, from));
                     }
                 }
             }
         }
-        for (key, row) in values.chunks_exact_mut(padded).enumerate().take(n) {
-            row[..head_dim].copy_from_slice(&v[key * stride..][..head_dim]);
-            row[head_dim..].fill(0.0);
+        let whole = head_dim / L::N * L::N;
+        for (key, to) in values.chunks_exact_mut(padded).enumerate().take(n) {
+            let from = &v[key * stride..][..head_dim];
+            for i in (0..whole).step_by(L::N) {
+                // SAFETY: i + N ≤ head_dim, the length of one and less than that of the other.
+                unsafe {
+                    lanes.store(to.as_mut_ptr().add(i), E::load(lanes, from.as_ptr().add(i)));
+                }
+            }
+            if whole < padded {
+                to[whole..].fill(0.0);
+                let mut rest = [E::ZERO; 16];
+                rest[..head_dim - whole].copy_from_slice(&from[whole..]);
+                // SAFETY: rows are whole vectors; the array has one.
+                unsafe {
+                    lanes.store(to.as_mut_ptr().add(whole), E::load(lanes, rest.as_ptr()));
+                }
+            }
         }
     }
 }
@@ -227,6 +178,7 @@ impl Kernel for Rearrange<'_> {
 /// One block of keys for all queries of a task.
 struct KeyBlock<'a, 'b> {
     buffers: &'a mut Buffers<'b>,
+    running: &'a mut [Running; QUERY_BLOCK],
     q: &'a [f32],
     shape: &'a Shape,
     head: usize,
@@ -284,7 +236,7 @@ impl Kernel for KeyBlock<'_, '_> {
                         n_keys,
                         n_rows,
                         width,
-                        Update::Add,
+                        Update::AddScaled(self.buffers.factors.as_ptr().add(first)),
                     );
                 }
             }
@@ -304,38 +256,24 @@ impl KeyBlock<'_, '_> {
     #[inline(always)]
     fn weigh<L: Lanes>(&mut self, lanes: L) {
         let Shape { mask, scale, soft_cap, n_keys, .. } = *self.shape;
-        for (i, query_idx) in self.queries.clone().enumerate() {
-            let scores = &mut self.buffers.scores[i * KEY_BLOCK..(i + 1) * KEY_BLOCK];
-            for score in scores.iter_mut() {
-                *score *= scale;
-            }
-            if let Some(cap) = soft_cap {
-                cap_scores(lanes, scores, cap);
-            }
+        let Buffers { scores, sums, factors, .. } = &mut *self.buffers;
+        let (scores, _) = scores.as_chunks_mut::<KEY_BLOCK>();
+        let rows = scores.iter_mut().zip(sums.chunks_exact_mut(self.padded));
+        for (i, (query_idx, (scores, sums))) in self.queries.clone().zip(rows).enumerate() {
             let seen = mask.keys(query_idx, n_keys);
             let from = seen.start.clamp(self.keys.start, self.keys.end) - self.keys.start;
             let to = seen.end.clamp(self.keys.start, self.keys.end) - self.keys.start;
             if from >= to {
                 scores.fill(0.0);
+                factors[i] = 0.0;
                 continue;
             }
-            scores[..from].fill(f32::NEG_INFINITY);
-            scores[to..].fill(f32::NEG_INFINITY);
-            let block_max = highest(lanes, scores);
-            if block_max > self.buffers.running_max[i] {
-                // The first time round this is e^−∞ = 0 over sums that are 0.
-                let correction = (self.buffers.running_max[i] - block_max).exp();
-                self.buffers.running_sum[i] *= correction;
-                for v in &mut self.buffers.sums[i * self.padded..(i + 1) * self.padded] {
-                    *v *= correction;
-                }
-                self.buffers.running_max[i] = block_max;
+            let block = weigh(lanes, scores, from..to, scale, soft_cap);
+            let (before, factor) = self.running[i].join(block);
+            if before != 1.0 {
+                sums.iter_mut().for_each(|v| *v *= before);
             }
-            let terms = scores.as_mut_ptr();
-            let shift = self.buffers.running_max[i];
-            // SAFETY: the row has KEY_BLOCK scores, which become the weights.
-            self.buffers.running_sum[i] +=
-                unsafe { exp_sum(lanes, terms, KEY_BLOCK, shift, Some(terms)) };
+            factors[i] = factor;
         }
     }
 }

@@ -3,55 +3,59 @@
 //! ```text
 //! for each task: one query, KEY_BLOCK keys
 //!     for each key head, and the query heads that read it in twos and threes
-//!         scores of 4 keys at a time; softmax within the block, its maximum and sum kept
+//!         scores of 32 or 64 keys at a time, a key per lane; softmax within the block, its maximum and sum kept
 //!         sums = Σ weight · value
-//! per query and head: the blocks' sums, scaled to their common maximum, over their common sum
+//! per query and head: the blocks joined in their order
 //! ```
 //! Roof: reading keys and values once, from the third-level cache or from memory. So a task takes all heads of its
-//! keys, which lie side by side, and a row that is loaded serves all query heads that share it. (With a task per
+//! keys, which lie side by side, and a vector that is loaded serves all query heads that share it. (With a task per
 //! head, three heads of SmolLM2 read each key three times in pieces of 256 bytes: 40 % of the time of a token.)
 
 use std::ops::Range;
 
-use super::{Shape, Stored};
+use super::keys::GROUP;
+use super::{KEY_BLOCK, Keys, Running, Shape, Stored, weigh};
 use crate::isa::Kernel;
-use crate::lanes::Lanes;
-use crate::maths;
+use crate::lanes::{Lanes, load_part, store_part};
 use crate::pool::Pool;
-use crate::reduce::highest;
 use crate::scratch::{self, SharedMut};
-use crate::softmax::exp_sum;
-
-/// Keys per task: their scores stay in small arrays, and 500 keys still make work for eight threads.
-const KEY_BLOCK: usize = 64;
 
 pub(super) fn attend<E: Stored>(
     pool: &Pool,
     out: &mut [f32],
     q: &[f32],
-    k: &[E],
+    k: &Keys<E>,
     v: &[E],
     shape: &Shape,
 ) {
     let Shape { n_queries, n_keys, heads, head_dim, mask, .. } = *shape;
-    let n_blocks_of = |query: usize| mask.keys(query, n_keys).len().div_ceil(KEY_BLOCK);
-    let n_blocks = (0..n_queries).map(n_blocks_of).max().unwrap_or(0);
+    let blocks_of = |query: usize| {
+        let seen = mask.keys(query, n_keys);
+        seen.start / KEY_BLOCK..seen.end.div_ceil(KEY_BLOCK)
+    };
+    let n_blocks = (0..n_queries).map(|query| blocks_of(query).len()).max().unwrap_or(0);
     let width = heads * (head_dim + 2);
     scratch::with(n_queries * n_blocks * width, |parts| {
         let shared = SharedMut::new(parts);
         pool.run(n_queries * n_blocks, |task_idx| {
-            let (query_idx, block) = (task_idx / n_blocks, task_idx % n_blocks);
-            let seen = mask.keys(query_idx, n_keys);
-            let start = (seen.start + block * KEY_BLOCK).min(seen.end);
+            let query_idx = task_idx / n_blocks;
+            let blocks = blocks_of(query_idx);
+            let block = blocks.start + task_idx % n_blocks;
+            if block >= blocks.end {
+                return;
+            }
             // SAFETY: each task has its own part.
             let part = unsafe { shared.part(task_idx * width, width) };
             let (stats, sums) = part.split_at_mut(2 * heads);
             let q = &q[query_idx * heads * head_dim..][..heads * head_dim];
-            let keys = start..seen.end.min(start + KEY_BLOCK);
-            pool.isa().dispatch(Block { stats, sums, q, k, v, keys, shape });
+            let seen = mask.keys(query_idx, n_keys);
+            let start = block * KEY_BLOCK;
+            let seen = seen.start.max(start) - start..seen.end.min(start + KEY_BLOCK) - start;
+            pool.isa().dispatch(Block { stats, sums, q, k, v, start, seen, shape });
         });
         for (query_idx, out) in out.chunks_exact_mut(heads * head_dim).enumerate() {
-            let parts = &parts[query_idx * n_blocks * width..][..n_blocks * width];
+            let parts = &parts[query_idx * n_blocks * width..];
+            let parts = &parts[..blocks_of(query_idx).len() * width];
             pool.isa().dispatch(Unite { out, parts, heads, head_dim });
         }
     });
@@ -64,9 +68,12 @@ struct Block<'a, E> {
     /// [heads, head_dim]
     sums: &'a mut [f32],
     q: &'a [f32],
-    k: &'a [E],
+    k: &'a Keys<E>,
     v: &'a [E],
-    keys: Range<usize>,
+    /// The block's first key.
+    start: usize,
+    /// Which of its keys the query sees, at least one.
+    seen: Range<usize>,
     shape: &'a Shape,
 }
 
@@ -86,9 +93,9 @@ impl<E: Stored> Kernel for Block<'_, E> {
                     left => left.min(3),
                 };
                 match n {
-                    1 => self.heads::<L, 1>(lanes, head, kv_head),
-                    2 => self.heads::<L, 2>(lanes, head, kv_head),
-                    _ => self.heads::<L, 3>(lanes, head, kv_head),
+                    1 => self.heads::<L, 1, 4>(lanes, head, kv_head),
+                    2 => self.heads::<L, 2, 2>(lanes, head, kv_head),
+                    _ => self.heads::<L, 3, 2>(lanes, head, kv_head),
                 }
                 head += n;
             }
@@ -97,118 +104,107 @@ impl<E: Stored> Kernel for Block<'_, E> {
 }
 
 impl<E: Stored> Block<'_, E> {
-    /// H query heads from `head` on, which read `kv_head`.
+    /// H query heads from `head` on, which read `kv_head`; scores of G groups of keys at a time.
     #[inline(always)]
-    fn heads<L: Lanes, const H: usize>(&mut self, lanes: L, head: usize, kv_head: usize) {
+    fn heads<L: Lanes, const H: usize, const G: usize>(
+        &mut self,
+        lanes: L,
+        head: usize,
+        kv_head: usize,
+    ) {
         let Shape { kv_heads, head_dim, scale, soft_cap, .. } = *self.shape;
-        let n = self.keys.len();
         let stride = kv_heads * head_dim;
-        let start = (self.keys.start * kv_heads + kv_head) * head_dim;
         let q = &self.q[head * head_dim..][..H * head_dim];
         let sums = &mut self.sums[head * head_dim..][..H * head_dim];
-        if n == 0 {
-            for h in 0..H {
-                (self.stats[2 * (head + h)], self.stats[2 * (head + h) + 1]) =
-                    (f32::NEG_INFINITY, 0.0);
-            }
-            return sums.fill(0.0);
-        }
         let mut scores = [[0.0f32; KEY_BLOCK]; H];
-        let (k, v) = (&self.k[start..], &self.v[start..]);
-        assert!((n - 1) * stride + head_dim <= k.len() && k.len() == v.len());
-        // SAFETY: n rows of `head_dim` at distance `stride` lie inside k and v, H rows inside q and sums.
-        unsafe {
-            let mut key = 0;
-            while key < n {
-                // At the end some keys are multiplied twice.
-                let at = key.min(n.saturating_sub(4));
-                let rows = std::array::from_fn(|j| k.as_ptr().add((at + j).min(n - 1) * stride));
-                let products = multiply::<L, E, H>(lanes, q.as_ptr(), rows, head_dim);
-                for h in 0..H {
-                    for j in 0..4.min(n - at) {
-                        scores[h][at + j] = products[h][j] * scale;
-                    }
+        let (mut group, end) = (self.seen.start / GROUP, self.seen.end.div_ceil(GROUP));
+        while group < end {
+            let k = self.k.from(self.start / GROUP + group, kv_head * head_dim);
+            let n = if group + G <= end { G } else { 1 };
+            assert!(((n - 1) * stride + head_dim) * GROUP <= k.len());
+            let at = group * GROUP;
+            // SAFETY: the groups were just checked, q has H rows, and G groups from `group` on are in the block.
+            unsafe {
+                if n == G {
+                    multiply::<L, E, H, G>(lanes, &mut scores, at, q, k.as_ptr(), stride, head_dim);
+                } else {
+                    multiply::<L, E, H, 1>(lanes, &mut scores, at, q, k.as_ptr(), stride, head_dim);
                 }
-                key += 4;
             }
-            for h in 0..H {
-                if let Some(cap) = soft_cap {
-                    cap_scores(lanes, &mut scores[h], cap);
-                }
-                let largest = highest(lanes, &scores[h][..n]);
-                let terms = scores[h].as_mut_ptr();
-                self.stats[2 * (head + h)] = largest;
-                self.stats[2 * (head + h) + 1] = exp_sum(lanes, terms, n, largest, Some(terms));
-            }
-            weighted_sums::<L, E, H>(
-                lanes,
-                sums.as_mut_ptr(),
-                &scores,
-                n,
-                v.as_ptr(),
-                stride,
-                head_dim,
-            );
+            group += n;
         }
-    }
-}
-
-/// The products of H rows of q, one after the other, with four keys.
-///
-/// # Safety
-/// q points to H rows of `head_dim`, each of the keys to one.
-#[inline(always)]
-unsafe fn multiply<L: Lanes, E: Stored, const H: usize>(
-    lanes: L,
-    q: *const f32,
-    keys: [*const E; 4],
-    head_dim: usize,
-) -> [[f32; 4]; H] {
-    let mut sums = [[lanes.splat(0.0); 4]; H];
-    let mut dim = 0;
-    // SAFETY: dim + N ≤ head_dim.
-    unsafe {
-        while dim + L::N <= head_dim {
-            let mut row = [lanes.splat(0.0); 4];
-            for j in 0..4 {
-                row[j] = E::load(lanes, keys[j].add(dim));
-            }
-            for h in 0..H {
-                let q = lanes.load(q.add(h * head_dim + dim));
-                for j in 0..4 {
-                    sums[h][j] = lanes.fma(q, row[j], sums[h][j]);
-                }
-            }
-            dim += L::N;
-        }
-    }
-    let mut products = [[0.0; 4]; H];
-    for h in 0..H {
-        products[h] = lanes.sums_of_four(sums[h]);
-    }
-    while dim < head_dim {
         for h in 0..H {
-            for j in 0..4 {
-                // SAFETY: dim < head_dim.
-                products[h][j] +=
-                    unsafe { *q.add(h * head_dim + dim) * (*keys[j].add(dim)).to_f32() };
-            }
+            let block = weigh(lanes, &mut scores[h], self.seen.clone(), scale, soft_cap);
+            self.stats[2 * (head + h)] = block.max;
+            self.stats[2 * (head + h) + 1] = block.sum;
         }
-        dim += 1;
+        let v = &self.v[(self.start * kv_heads + kv_head) * head_dim..];
+        assert!((self.seen.end - 1) * stride + head_dim <= v.len());
+        // SAFETY: as many rows of `head_dim` as the query sees lie inside v, H inside sums.
+        unsafe {
+            let sums = sums.as_mut_ptr();
+            weighted_sums(lanes, sums, &scores, self.seen.clone(), v.as_ptr(), stride, head_dim);
+        }
     }
-    products
 }
 
-/// sums[h · head_dim ..] = Σ_j weights[h][j] · values[j · stride ..] for n rows of values.
+/// scores[h][at ..] = the products of H rows of q, one after the other, with G groups of keys, summed in order of the
+/// values.
 ///
 /// # Safety
-/// `sums` points to H rows of `head_dim`, `values` to n at distance `stride`.
+/// q has H rows of `head_dim`; `keys` points to a group's first value of this head, others lie `stride` values further.
+#[inline(always)]
+unsafe fn multiply<L: Lanes, E: Stored, const H: usize, const G: usize>(
+    lanes: L,
+    scores: &mut [[f32; KEY_BLOCK]; H],
+    at: usize,
+    q: &[f32],
+    keys: *const E,
+    stride: usize,
+    head_dim: usize,
+) {
+    let n_vectors = GROUP / L::N;
+    let mut sums = [[[lanes.splat(0.0); 2]; G]; H];
+    for dim in 0..head_dim {
+        let mut row = [[lanes.splat(0.0); 2]; G];
+        for g in 0..G {
+            for i in 0..n_vectors {
+                // SAFETY: the caller's promise.
+                row[g][i] =
+                    unsafe { E::load(lanes, keys.add((g * stride + dim) * GROUP + i * L::N)) };
+            }
+        }
+        for h in 0..H {
+            // SAFETY: dim < head_dim.
+            let q = lanes.splat(unsafe { *q.get_unchecked(h * head_dim + dim) });
+            for g in 0..G {
+                for i in 0..n_vectors {
+                    sums[h][g][i] = lanes.fma(q, row[g][i], sums[h][g][i]);
+                }
+            }
+        }
+    }
+    for h in 0..H {
+        let to = &mut scores[h][at..at + G * GROUP];
+        for g in 0..G {
+            for i in 0..n_vectors {
+                // SAFETY: `to` has G groups.
+                unsafe { lanes.store(to.as_mut_ptr().add(g * GROUP + i * L::N), sums[h][g][i]) };
+            }
+        }
+    }
+}
+
+/// sums[h · head_dim ..] = Σ_j weights[h][j] · values[j · stride ..] for j in `seen`.
+///
+/// # Safety
+/// `sums` points to H rows of `head_dim`, `values` to `seen.end` at distance `stride`.
 #[inline(always)]
 unsafe fn weighted_sums<L: Lanes, E: Stored, const H: usize>(
     lanes: L,
     sums: *mut f32,
     weights: &[[f32; KEY_BLOCK]; H],
-    n: usize,
+    seen: Range<usize>,
     values: *const E,
     stride: usize,
     head_dim: usize,
@@ -217,35 +213,29 @@ unsafe fn weighted_sums<L: Lanes, E: Stored, const H: usize>(
     // SAFETY: dim and the vectors behind it stay below `head_dim`.
     unsafe {
         while dim + 4 * L::N <= head_dim {
-            columns::<L, E, H, 4>(
-                lanes,
-                sums.add(dim),
-                weights,
-                n,
-                values.add(dim),
-                stride,
-                head_dim,
-            );
+            let (sums, values) = (sums.add(dim), values.add(dim));
+            columns::<L, E, H, 4>(lanes, sums, weights, seen.clone(), values, stride, head_dim);
             dim += 4 * L::N;
         }
         while dim + L::N <= head_dim {
-            columns::<L, E, H, 1>(
-                lanes,
-                sums.add(dim),
-                weights,
-                n,
-                values.add(dim),
-                stride,
-                head_dim,
-            );
+            let (sums, values) = (sums.add(dim), values.add(dim));
+            columns::<L, E, H, 1>(lanes, sums, weights, seen.clone(), values, stride, head_dim);
             dim += L::N;
         }
-        while dim < head_dim {
-            for h in 0..H {
-                let value = |j: usize| (*values.add(j * stride + dim)).to_f32();
-                *sums.add(h * head_dim + dim) = (0..n).map(|j| weights[h][j] * value(j)).sum();
+        if dim < head_dim {
+            let n = head_dim - dim;
+            let mut total = [lanes.splat(0.0); H];
+            for j in seen {
+                let mut row = [E::ZERO; 16];
+                row.as_mut_ptr().copy_from_nonoverlapping(values.add(j * stride + dim), n);
+                let row = E::load(lanes, row.as_ptr());
+                for h in 0..H {
+                    total[h] = lanes.fma(lanes.splat(weights[h][j]), row, total[h]);
+                }
             }
-            dim += 1;
+            for h in 0..H {
+                store_part(lanes, sums.add(h * head_dim + dim), n, total[h]);
+            }
         }
     }
 }
@@ -259,13 +249,13 @@ unsafe fn columns<L: Lanes, E: Stored, const H: usize, const V: usize>(
     lanes: L,
     sums: *mut f32,
     weights: &[[f32; KEY_BLOCK]; H],
-    n: usize,
+    seen: Range<usize>,
     values: *const E,
     stride: usize,
     head_dim: usize,
 ) {
     let mut total = [[lanes.splat(0.0); V]; H];
-    for j in 0..n {
+    for j in seen {
         let mut row = [lanes.splat(0.0); V];
         for part in 0..V {
             // SAFETY: the caller's promise.
@@ -304,25 +294,18 @@ impl Kernel for Unite<'_> {
         let width = heads * (head_dim + 2);
         for (head, out) in out.chunks_exact_mut(head_dim).enumerate() {
             out.fill(0.0);
-            let mut largest = f32::NEG_INFINITY;
+            let mut running = Running::NONE;
             for part in parts.chunks_exact(width) {
-                largest = largest.max(part[2 * head]);
-            }
-            let mut total = 0.0;
-            for part in parts.chunks_exact(width) {
-                // Blocks without a key have no sum, and must not give −∞ − −∞.
-                if part[2 * head + 1] == 0.0 {
-                    continue;
+                let block = Running { max: part[2 * head], sum: part[2 * head + 1] };
+                let (before, factor) = running.join(block);
+                if before != 1.0 {
+                    out.iter_mut().for_each(|v| *v *= before);
                 }
-                let weight = (part[2 * head] - largest).exp();
-                total += weight * part[2 * head + 1];
                 let sums = &part[2 * heads + head * head_dim..][..head_dim];
-                add_scaled(lanes, out, sums, weight);
+                add_scaled(lanes, out, sums, factor);
             }
-            if total != 0.0 {
-                let inverse = 1.0 / total;
-                out.iter_mut().for_each(|v| *v *= inverse);
-            }
+            let inverse = running.inverse();
+            out.iter_mut().for_each(|v| *v *= inverse);
         }
     }
 }
@@ -330,30 +313,15 @@ impl Kernel for Unite<'_> {
 /// out += x · factor.
 #[inline(always)]
 fn add_scaled<L: Lanes>(lanes: L, out: &mut [f32], x: &[f32], factor: f32) {
+    assert_eq!(out.len(), x.len());
     let vector = lanes.splat(factor);
-    let whole = out.len() / L::N * L::N;
-    for i in (0..whole).step_by(L::N) {
-        // SAFETY: i + N ≤ the length of both, which are equal.
+    for i in (0..out.len()).step_by(L::N) {
+        let n = out.len() - i;
+        // SAFETY: `n` values are left of both.
         unsafe {
             let at = out.as_mut_ptr().add(i);
-            lanes.store(at, lanes.fma(lanes.load(x.as_ptr().add(i)), vector, lanes.load(at)));
-        }
-    }
-    for i in whole..out.len() {
-        out[i] += x[i] * factor;
-    }
-}
-
-/// x = cap · tanh(x / cap) of one block of scores.
-#[inline(always)]
-pub(super) fn cap_scores<L: Lanes>(lanes: L, scores: &mut [f32], cap: f32) {
-    assert!(scores.len().is_multiple_of(L::N), "scores come in whole vectors");
-    let (factor, inverse) = (lanes.splat(cap), lanes.splat(1.0 / cap));
-    for chunk in scores.chunks_exact_mut(L::N) {
-        // SAFETY: the chunk has N values.
-        unsafe {
-            let v = lanes.mul(lanes.load(chunk.as_ptr()), inverse);
-            lanes.store(chunk.as_mut_ptr(), lanes.mul(factor, maths::tanh(lanes, v)));
+            let x = load_part(lanes, x.as_ptr().add(i), n);
+            store_part(lanes, at, n, lanes.fma(x, vector, load_part(lanes, at, n)));
         }
     }
 }

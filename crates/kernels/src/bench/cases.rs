@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Measurement, Mismatch, Peaks, best_seconds};
-use crate::attention::{Mask, Shape, attend};
+use crate::attention::{Keys, Mask, Shape, attend};
 use crate::format::{Format, Matrix};
 use crate::int8::{self, Epilogue, PackedWeights};
 use crate::matmul::matmul;
@@ -193,13 +193,15 @@ fn attention(
     let q = values(n_queries * heads * head_dim);
     let (k, v) = (values(n_keys * kv_heads * head_dim), values(n_keys * kv_heads * head_dim));
     let mut out = vec![0.0; q.len()];
-    attend(pool, &mut out, &q, &k, &v, &shape);
+    let mut keys = Keys::new(shape.kv_heads * shape.head_dim);
+    keys.extend(&k);
+    attend(pool, &mut out, &q, &keys, &v, &shape);
     let mut expected = vec![0.0; q.len()];
     reference::attend(&mut expected, &q, &k, &v, &shape);
     for (got, expected) in out.iter().zip(&expected) {
         verify(name, &size, *got, *expected, 1e-5)?;
     }
-    let seconds = best_seconds(effort, || attend(pool, &mut out, &q, &k, &v, &shape));
+    let seconds = best_seconds(effort, || attend(pool, &mut out, &q, &keys, &v, &shape));
     let n_pairs: usize = (0..n_queries).map(|query| mask.keys(query, n_keys).len()).sum();
     let value = (4 * n_pairs * heads * head_dim) as f64 / seconds / 1e9;
     let share_of_peak = Some(value / peaks.f32_gflops);

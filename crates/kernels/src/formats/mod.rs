@@ -103,8 +103,8 @@ pub(crate) unsafe fn read_f16(from: *const u8) -> f32 {
 }
 
 /// Stores values from `out` on.
-struct Store {
-    out: *mut f32,
+pub(crate) struct Store {
+    pub(crate) out: *mut f32,
 }
 
 impl<L: Lanes> Sink<L> for Store {

@@ -111,17 +111,6 @@ impl Lanes for Avx2 {
         })
     }
     #[inline(always)]
-    fn sums_of_four(self, [a, b, c, d]: [__m256; 4]) -> [f32; 4] {
-        proven!({
-            let quarters = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
-            let low = _mm256_castps256_ps128(quarters);
-            let sums = _mm_add_ps(low, _mm256_extractf128_ps::<1>(quarters));
-            let mut out = [0.0f32; 4];
-            _mm_storeu_ps(out.as_mut_ptr(), sums);
-            out
-        })
-    }
-    #[inline(always)]
     fn largest(self, v: __m256) -> f32 {
         proven!({
             let half = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));

@@ -54,11 +54,6 @@ pub(crate) trait Lanes: Copy {
     fn select_less(self, a: Self::F, b: Self::F, yes: Self::F, no: Self::F) -> Self::F;
     /// The sum over lanes, as a balanced tree.
     fn sum(self, v: Self::F) -> f32;
-    /// [`Lanes::sum`] of each, in an order of its own.
-    #[inline(always)]
-    fn sums_of_four(self, v: [Self::F; 4]) -> [f32; 4] {
-        [self.sum(v[0]), self.sum(v[1]), self.sum(v[2]), self.sum(v[3])]
-    }
     /// The largest lane.
     fn largest(self, v: Self::F) -> f32;
 
@@ -150,4 +145,38 @@ pub(crate) trait Lanes8: Lanes {
     /// # Safety
     /// `from` reaches eight rows of eight values.
     unsafe fn load_columns(self, from: *const f32, stride: usize) -> [Self::F; 8];
+}
+
+/// The first `n` of N values; zeros for those that are missing.
+///
+/// # Safety
+/// `from` points to `n` values.
+#[inline(always)]
+pub(crate) unsafe fn load_part<L: Lanes>(lanes: L, from: *const f32, n: usize) -> L::F {
+    // SAFETY: the caller's promise; the array takes a vector.
+    unsafe {
+        if n >= L::N {
+            return lanes.load(from);
+        }
+        let mut all = [0.0f32; 16];
+        all.as_mut_ptr().copy_from_nonoverlapping(from, n);
+        lanes.load(all.as_ptr())
+    }
+}
+
+/// Stores the first `n` of N values.
+///
+/// # Safety
+/// `to` points to `n` values.
+#[inline(always)]
+pub(crate) unsafe fn store_part<L: Lanes>(lanes: L, to: *mut f32, n: usize, values: L::F) {
+    // SAFETY: as in `load_part`.
+    unsafe {
+        if n >= L::N {
+            return lanes.store(to, values);
+        }
+        let mut all = [0.0f32; 16];
+        lanes.store(all.as_mut_ptr(), values);
+        to.copy_from_nonoverlapping(all.as_ptr(), n);
+    }
 }

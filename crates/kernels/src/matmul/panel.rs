@@ -24,7 +24,7 @@ use crate::scratch::{self, SharedMut};
 /// Weight rows per task; a multiple of the panel width of every instruction set (16 and 32).
 const ROW_BLOCK: usize = 32;
 /// Inputs per pass; a multiple of every block length.
-const DEPTH: usize = 512;
+pub(super) const DEPTH: usize = 512;
 /// A task gets no fewer rows of x than this, or packing would outweigh multiplying.
 const LEAST_X_ROWS: usize = 48;
 

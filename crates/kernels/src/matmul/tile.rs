@@ -45,9 +45,11 @@ unsafe fn tile<L: Lanes, const M: usize>(
 pub(crate) enum Update {
     Replace,
     Add,
+    /// Row i of the new is multiplied by the i-th of these factors and added.
+    AddScaled(*const f32),
 }
 
-/// c[i · c_stride + j] (+)= Σ_k a[i · a_stride + k] · b[k · b_stride + j] for `n_rows` ≤ `TILE_ROWS` rows and
+/// c[i · c_stride + j] (+)= (factor_i ·) Σ_k a[i · a_stride + k] · b[k · b_stride + j] for `n_rows` ≤ `TILE_ROWS` rows and
 /// `n_cols` ≤ 2 N columns. b must have 2 N readable columns; those beyond `n_cols` do not count.
 ///
 /// # Safety
@@ -100,9 +102,17 @@ unsafe fn store<L: Lanes, const M: usize>(
             let row = c.add(i * c_stride);
             if n_cols == 2 * L::N {
                 let [mut left, mut right] = sums[i];
-                if update == Update::Add {
-                    left = lanes.add(lanes.load(row), left);
-                    right = lanes.add(lanes.load(row.add(L::N)), right);
+                match update {
+                    Update::Replace => {}
+                    Update::Add => {
+                        left = lanes.add(lanes.load(row), left);
+                        right = lanes.add(lanes.load(row.add(L::N)), right);
+                    }
+                    Update::AddScaled(factors) => {
+                        let factor = lanes.splat(*factors.add(i));
+                        left = lanes.fma(left, factor, lanes.load(row));
+                        right = lanes.fma(right, factor, lanes.load(row.add(L::N)));
+                    }
                 }
                 lanes.store(row, left);
                 lanes.store(row.add(L::N), right);
@@ -111,8 +121,11 @@ unsafe fn store<L: Lanes, const M: usize>(
                 lanes.store(values.as_mut_ptr(), sums[i][0]);
                 lanes.store(values.as_mut_ptr().add(L::N), sums[i][1]);
                 for j in 0..n_cols {
-                    let before = if update == Update::Add { *row.add(j) } else { 0.0 };
-                    *row.add(j) = before + values[j];
+                    *row.add(j) = match update {
+                        Update::Replace => values[j],
+                        Update::Add => *row.add(j) + values[j],
+                        Update::AddScaled(factors) => *row.add(j) + values[j] * *factors.add(i),
+                    };
                 }
             }
         }

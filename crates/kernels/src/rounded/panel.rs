@@ -23,7 +23,7 @@ use super::unpack::group_len;
 use super::{BLOCK, CHUNK, Order, Rounded, Target, locate};
 use crate::format::Format;
 use crate::isa::Kernel;
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, load_part, store_part};
 use crate::pool::Pool;
 use crate::scratch;
 
@@ -87,7 +87,7 @@ fn one_panel(pool: &Pool, target: &Target<'_>, x: &Rounded, panel: usize, x_rows
                         / if matches!(format, Format::Q5_0 | Format::Q5K) { 2 } else { 1 },
                     sums: sums.as_mut_ptr(),
                     n_sums,
-                    sum_of: std::array::from_fn(|group| order.sum_of(group)),
+                    sum_at: std::array::from_fn(|group| SUM_STRIDE * order.sum_of(group)),
                 };
                 let isa = pool.isa();
                 match format {
@@ -116,8 +116,8 @@ struct Tiles<'a> {
     sums: *mut f32,
     /// 1, or 8 that become one at the end of the inputs.
     n_sums: usize,
-    /// Which of them group g mod 8 is added to.
-    sum_of: [usize; 8],
+    /// Where those stand that group g mod 8 is added to.
+    sum_at: [usize; 8],
 }
 
 /// Between two of up to eight sums of a tile.
@@ -280,7 +280,7 @@ impl Tiles<'_> {
             for g in 0..self.inputs.len() / group {
                 // Sums stay in memory, where each is met once per group: there are too many for the registers, and
                 // a compiler that knows where they are moves all of them in and out around every loop.
-                let sums = std::hint::black_box(sums.add(SUM_STRIDE * self.sum_of[g % 8]));
+                let sums = std::hint::black_box(sums.add(*self.sum_at.get_unchecked(g % 8)));
                 let p = self.p.as_ptr().add(g * group * PANEL);
                 let integers = group_sums::<L, S, M>(lanes, p, q.add(g * group), cols, self.pairs);
                 let block = g * group / BLOCK;
@@ -356,36 +356,4 @@ unsafe fn tree<L: Lanes>(lanes: L, sums: *const f32) -> L::F {
     let evens = lanes.add(lanes.add(v[0], v[4]), lanes.add(v[2], v[6]));
     let odds = lanes.add(lanes.add(v[1], v[5]), lanes.add(v[3], v[7]));
     lanes.add(evens, odds)
-}
-
-/// The first `n` of N values; zeros for those that are missing.
-///
-/// # Safety
-/// `from` points to `n` values.
-#[inline(always)]
-unsafe fn load_part<L: Lanes>(lanes: L, from: *const f32, n: usize) -> L::F {
-    // SAFETY: the caller's promise; the array takes a vector.
-    unsafe {
-        if n >= L::N {
-            return lanes.load(from);
-        }
-        let mut all = [0.0f32; PANEL];
-        all.as_mut_ptr().copy_from_nonoverlapping(from, n);
-        lanes.load(all.as_ptr())
-    }
-}
-
-/// # Safety
-/// `to` points to `n` values.
-#[inline(always)]
-unsafe fn store_part<L: Lanes>(lanes: L, to: *mut f32, n: usize, values: L::F) {
-    // SAFETY: as in `load_part`.
-    unsafe {
-        if n >= L::N {
-            return lanes.store(to, values);
-        }
-        let mut all = [0.0f32; PANEL];
-        lanes.store(all.as_mut_ptr(), values);
-        to.copy_from_nonoverlapping(all.as_ptr(), n);
-    }
 }

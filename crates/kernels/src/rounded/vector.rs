@@ -13,8 +13,8 @@ use std::ops::Range;
 use super::unpack::{group_len, unpack};
 use super::{BLOCK, CHUNK, Order, Rounded, RoundedRow, Target, blocks, locate};
 use crate::format::{Format, Matrix};
-use crate::lanes::Lanes8;
 use crate::lanes::array::multiply_add;
+use crate::lanes::{Lanes8, store_part};
 use crate::pool::Pool;
 use crate::scratch::{self, SharedMut};
 
@@ -90,15 +90,9 @@ impl Few<'_> {
     /// As `store_one`, for `n` rows from `row_idx` on.
     #[inline(always)]
     unsafe fn store<L: Lanes8>(&self, lanes: L, m: usize, row_idx: usize, n: usize, values: L::F) {
-        // SAFETY: as in `store_one`; the array takes a vector.
+        // SAFETY: as in `store_one`.
         unsafe {
-            let to = self.y.pointer().add(m * self.w.rows() + row_idx);
-            if n == L::N {
-                return lanes.store(to, values);
-            }
-            let mut all = [0.0f32; 8];
-            lanes.store(all.as_mut_ptr(), values);
-            to.copy_from_nonoverlapping(all.as_ptr(), n);
+            store_part(lanes, self.y.pointer().add(m * self.w.rows() + row_idx), n, values);
         }
     }
 }

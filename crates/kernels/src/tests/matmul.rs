@@ -95,6 +95,33 @@ proptest! {
     }
 
     #[test]
+    fn a_row_has_the_same_bits_alone_and_in_company(
+        format in any_format(), n in 1usize..20, rows in 1usize..70, size in 1usize..50, seed: u64,
+    ) {
+        let random = &mut Random(seed);
+        let cols = match format.block_len() {
+            1 => size * size / 2 + 1,
+            32 => size * 32,
+            block => size.div_ceil(8) * block,
+        };
+        let bytes = stored(random, format, rows * cols);
+        let w = Matrix::new(format, rows, cols, &bytes).unwrap();
+        let x = random.values(n * cols);
+        for pool in every_pool() {
+            let mut together = vec![f32::NAN; n * rows];
+            matmul(&pool, &mut together, &x, &w);
+            for part in [1, 2, 4, 7] {
+                for (x, together) in x.chunks(part * cols).zip(together.chunks(part * rows)) {
+                    let mut y = vec![f32::NAN; together.len()];
+                    matmul(&pool, &mut y, x, &w);
+                    let same = y.iter().zip(together).all(|(a, b)| a.to_bits() == b.to_bits());
+                    prop_assert!(same, "{format}, {part} of {n} rows, [{rows}, {cols}] on {}", pool.isa());
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_number_of_threads_does_not_change_a_bit(
         format in any_format(), n in 1usize..200, rows in 1usize..100, seed: u64,
     ) {

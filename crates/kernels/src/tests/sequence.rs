@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::{Random, assert_close, every_pool};
-use crate::attention::{Mask, Shape, attend};
+use crate::attention::{Keys, Mask, Shape, Stored, attend};
 use crate::pool::Pool;
 use crate::reference;
 use crate::rope::{Layout, Rotation, rotate};
@@ -18,6 +18,13 @@ fn any_shape() -> impl Strategy<Value = Shape> {
     })
 }
 
+/// Rows of keys, arranged.
+fn keys<E: Stored>(rows: &[f32], shape: &Shape) -> Keys<E> {
+    let mut keys = Keys::new(shape.kv_heads * shape.head_dim);
+    keys.extend(rows);
+    keys
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -31,7 +38,7 @@ proptest! {
         reference::attend(&mut expected, &q, &k, &v, &shape);
         for pool in every_pool() {
             let mut out = vec![f32::NAN; q.len()];
-            attend(&pool, &mut out, &q, &k, &v, &shape);
+            attend(&pool, &mut out, &q, &keys(&k, &shape), &v, &shape);
             assert_close(&out, &expected, 5e-6, pool.isa().name());
         }
     }
@@ -50,9 +57,81 @@ proptest! {
         reference::attend(&mut expected, &q, &wide(&k), &wide(&v), &shape);
         for pool in every_pool() {
             let mut out = vec![f32::NAN; q.len()];
-            attend(&pool, &mut out, &q, &k, &v, &shape);
+            attend(&pool, &mut out, &q, &keys(&wide(&k), &shape), &v, &shape);
             assert_close(&out, &expected, 5e-6, pool.isa().name());
         }
+    }
+
+    #[test]
+    fn a_query_has_the_same_bits_alone_and_in_company(shape in any_shape(), half: bool, seed: u64) {
+        let random = &mut Random(seed);
+        let width = shape.heads * shape.head_dim;
+        let q = random.values(shape.n_queries * width);
+        let kv_width = shape.kv_heads * shape.head_dim;
+        let rows = random.values(shape.n_keys * kv_width);
+        let v = random.values(rows.len());
+        let halves: Vec<half::f16> = v.iter().map(|&v| half::f16::from_f32(v)).collect();
+        for pool in every_pool() {
+            let attend = |q: &[f32], shape: &Shape| {
+                let mut out = vec![f32::NAN; q.len()];
+                let (rows, n) = (&rows[..shape.n_keys * kv_width], shape.n_keys * kv_width);
+                match half {
+                    true => attend(&pool, &mut out, q, &keys(rows, shape), &halves[..n], shape),
+                    false => attend(&pool, &mut out, q, &keys(rows, shape), &v[..n], shape),
+                }
+                out
+            };
+            let together = attend(&q, &shape);
+            for part in [1, 4, 7] {
+                for start in (0..shape.n_queries).step_by(part) {
+                    let end = shape.n_queries.min(start + part);
+                    let mut own = Shape { n_queries: end - start, ..shape };
+                    if let Mask::Causal { first, .. } = &mut own.mask {
+                        // Later keys are not there yet.
+                        *first += start;
+                        own.n_keys = *first + own.n_queries;
+                    }
+                    let alone = attend(&q[start * width..end * width], &own);
+                    let together = &together[start * width..end * width];
+                    let same = alone.iter().zip(together).all(|(a, b)| a.to_bits() == b.to_bits());
+                    prop_assert!(same, "{part} from {start} on {}", pool.isa());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_the_same_however_they_came(
+        width in 1usize..40, parts in prop::collection::vec(0usize..40, 0..6), cut in 0usize..99, seed: u64,
+    ) {
+        let n: usize = parts.iter().sum();
+        let rows = Random(seed).values(n * width);
+        let shape = Shape {
+            n_queries: 1, n_keys: n, heads: 1, kv_heads: 1, head_dim: width, mask: Mask::None, scale: 1.0, soft_cap: None,
+        };
+        let q = Random(seed ^ 1).values(width);
+        let mut expected = vec![0.0; width];
+        reference::attend(&mut expected, &q, &rows, &rows, &shape);
+        let mut grown = Keys::<f32>::new(width);
+        let mut rest = &rows[..];
+        for part in parts {
+            grown.try_reserve(part).unwrap();
+            let (now, later) = rest.split_at(part * width);
+            grown.extend(now);
+            // What was cut off comes again.
+            let kept = grown.len().saturating_sub(cut);
+            let mut again = grown.first(kept);
+            grown.truncate(kept);
+            let so_far = rows.len() - later.len();
+            for keys in [&mut grown, &mut again] {
+                keys.extend(&rows[kept * width..so_far]);
+            }
+            prop_assert_eq!((grown.len(), again.len()), (so_far / width, so_far / width));
+            rest = later;
+        }
+        let mut out = vec![0.0; width];
+        attend(&Pool::new(1), &mut out, &q, &grown, &rows, &shape);
+        assert_close(&out, &expected, 5e-6, "keys in parts");
     }
 
     #[test]
@@ -62,8 +141,8 @@ proptest! {
         let k = random.values(shape.n_keys * shape.kv_heads * shape.head_dim);
         let v = random.values(k.len());
         let (mut alone, mut shared) = (q.clone(), q.clone());
-        attend(&Pool::new(1), &mut alone, &q, &k, &v, &shape);
-        attend(&Pool::new(3), &mut shared, &q, &k, &v, &shape);
+        attend(&Pool::new(1), &mut alone, &q, &keys(&k, &shape), &v, &shape);
+        attend(&Pool::new(3), &mut shared, &q, &keys(&k, &shape), &v, &shape);
         prop_assert!(alone.iter().zip(&shared).all(|(a, b)| a.to_bits() == b.to_bits()));
     }
 
@@ -110,7 +189,7 @@ fn rising_scores_rescale_what_was_summed_before() {
         reference::attend(&mut expected, &q, &k, &v, &shape);
         for pool in every_pool() {
             let mut out = vec![0.0; q.len()];
-            attend(&pool, &mut out, &q, &k, &v, &shape);
+            attend(&pool, &mut out, &q, &keys(&k, &shape), &v, &shape);
             assert_close(&out, &expected, 1e-5, pool.isa().name());
         }
     }

@@ -8,7 +8,7 @@ use kernels::norm::rms_norm_in_place;
 use kernels::pool::Pool;
 use kernels::rope::{self, Rotation};
 
-use super::cache::Remembered;
+use super::cache::{Layer, Remembered};
 use super::layer::Names;
 use super::norm::gain;
 use super::parts::Segment;
@@ -104,8 +104,12 @@ impl Attention {
             let gathered = &mut gathered.values[own.clone()];
             let queries = &queries[own];
             match remembered {
-                Remembered::Full(k, v) => attention::attend(pool, gathered, queries, k, v, &shape),
-                Remembered::Half(k, v) => attention::attend(pool, gathered, queries, k, v, &shape),
+                Layer::Full(Remembered { keys, values }) => {
+                    attention::attend(pool, gathered, queries, keys, values, &shape);
+                }
+                Layer::Half(Remembered { keys, values }) => {
+                    attention::attend(pool, gathered, queries, keys, values, &shape);
+                }
             }
         }
         gathered.refresh(pool, query_width, *precision);

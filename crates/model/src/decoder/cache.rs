@@ -1,7 +1,9 @@
 //! What a decoder remembers of the tokens it has seen.
 
+use std::collections::TryReserveError;
+
 use half::f16;
-use half::slice::HalfFloatSliceExt;
+use kernels::attention::{Keys, Stored};
 
 use crate::Error;
 use crate::config::DecoderConfig;
@@ -13,62 +15,81 @@ use crate::config::DecoderConfig;
 /// Memory grows with the number of positions, up to the capacity; see [`KvCache::bytes_per_token`].
 #[derive(Debug)]
 pub struct KvCache {
-    /// Per layer `[len, kv_heads, head_dim]`.
-    keys: Vec<Layer>,
-    values: Vec<Layer>,
+    layers: Vec<Layer>,
     len: usize,
     capacity: usize,
     /// Values of one position in one layer's keys.
     width: usize,
 }
 
-/// One layer's keys or values.
+/// One layer's keys and values.
 #[derive(Debug, Clone)]
-enum Layer {
-    Full(Vec<f32>),
-    Half(Vec<f16>),
+pub(super) enum Layer {
+    Full(Remembered<f32>),
+    Half(Remembered<f16>),
 }
 
-/// All keys and values of a layer `[len, kv_heads, head_dim]`.
-pub(super) enum Remembered<'a> {
-    Full(&'a [f32], &'a [f32]),
-    Half(&'a [f16], &'a [f16]),
+/// Keys and values `[len, kv_heads, head_dim]` of a layer, stored in one way.
+#[derive(Debug, Clone)]
+pub(super) struct Remembered<E> {
+    pub(super) keys: Keys<E>,
+    pub(super) values: Vec<E>,
+}
+
+impl<E: Stored> Remembered<E> {
+    fn none(width: usize) -> Self {
+        Self { keys: Keys::new(width), values: Vec::new() }
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.values.truncate(len * self.keys.width());
+        self.keys.truncate(len);
+    }
+
+    fn first(&self, len: usize) -> Self {
+        let values = self.values[..len * self.keys.width()].to_vec();
+        Self { keys: self.keys.first(len), values }
+    }
+
+    fn reserve(&mut self, n_tokens: usize) -> Result<(), TryReserveError> {
+        self.keys.try_reserve(n_tokens)?;
+        self.values.try_reserve(n_tokens.saturating_mul(self.keys.width()))
+    }
+
+    fn extend(&mut self, keys: &[f32], values: &[f32]) {
+        self.keys.extend(keys);
+        let start = self.values.len();
+        self.values.resize(start + values.len(), E::ZERO);
+        E::convert(&mut self.values[start..], values);
+    }
 }
 
 impl Layer {
-    fn empty(compact: bool) -> Self {
-        if compact { Self::Half(Vec::new()) } else { Self::Full(Vec::new()) }
+    fn empty(width: usize, compact: bool) -> Self {
+        match compact {
+            true => Self::Half(Remembered::none(width)),
+            false => Self::Full(Remembered::none(width)),
+        }
     }
 
     fn truncate(&mut self, len: usize) {
         match self {
-            Self::Full(values) => values.truncate(len),
-            Self::Half(values) => values.truncate(len),
+            Self::Full(remembered) => remembered.truncate(len),
+            Self::Half(remembered) => remembered.truncate(len),
         }
     }
 
     fn first(&self, len: usize) -> Self {
         match self {
-            Self::Full(values) => Self::Full(values[..len].to_vec()),
-            Self::Half(values) => Self::Half(values[..len].to_vec()),
+            Self::Full(remembered) => Self::Full(remembered.first(len)),
+            Self::Half(remembered) => Self::Half(remembered.first(len)),
         }
     }
 
-    fn reserve(&mut self, n: usize) -> Result<(), std::collections::TryReserveError> {
+    fn reserve(&mut self, n_tokens: usize) -> Result<(), TryReserveError> {
         match self {
-            Self::Full(values) => values.try_reserve(n),
-            Self::Half(values) => values.try_reserve(n),
-        }
-    }
-
-    fn extend(&mut self, new: &[f32]) {
-        match self {
-            Self::Full(values) => values.extend_from_slice(new),
-            Self::Half(values) => {
-                let start = values.len();
-                values.resize(start + new.len(), f16::ZERO);
-                values[start..].convert_from_f32_slice(new);
-            }
+            Self::Full(remembered) => remembered.reserve(n_tokens),
+            Self::Half(remembered) => remembered.reserve(n_tokens),
         }
     }
 }
@@ -76,8 +97,9 @@ impl Layer {
 impl KvCache {
     /// An empty cache for at most `capacity` positions, whatever the model's context length.
     pub fn new(config: &DecoderConfig, capacity: usize) -> Self {
-        let empty = || (0..config.n_layers()).map(|_| Layer::empty(false)).collect();
-        Self { keys: empty(), values: empty(), len: 0, capacity, width: config.kv_width() }
+        let width = config.kv_width();
+        let layers = (0..config.n_layers()).map(|_| Layer::empty(width, false)).collect();
+        Self { layers, len: 0, capacity, width }
     }
 
     /// Positions remembered.
@@ -99,23 +121,15 @@ impl KvCache {
         if len >= self.len {
             return;
         }
-        for layer in self.keys.iter_mut().chain(&mut self.values) {
-            layer.truncate(len * self.width);
-        }
+        self.layers.iter_mut().for_each(|layer| layer.truncate(len));
         self.len = len;
     }
 
     /// A cache of its own for the first `len` positions.
     pub fn copy(&self, len: usize) -> Self {
         let len = len.min(self.len);
-        let first = |layer: &Layer| layer.first(len * self.width);
-        Self {
-            keys: self.keys.iter().map(first).collect(),
-            values: self.values.iter().map(first).collect(),
-            len,
-            capacity: self.capacity,
-            width: self.width,
-        }
+        let layers = self.layers.iter().map(|layer| layer.first(len)).collect();
+        Self { layers, len, capacity: self.capacity, width: self.width }
     }
 
     /// Memory that each remembered position takes at most; half of it where half floats are kept.
@@ -132,17 +146,17 @@ impl KvCache {
         compact: bool,
     ) -> Result<(), Error> {
         let width = config.kv_width();
-        let fits = (self.keys.len(), self.width) == (config.n_layers(), width);
+        let fits = (self.layers.len(), self.width) == (config.n_layers(), width);
         assert!(fits, "the cache belongs to another model");
         let needed = self.len.saturating_add(n_tokens);
         if needed > self.capacity {
             return Err(Error::Context { needed, capacity: self.capacity });
         }
-        for layer in self.keys.iter_mut().chain(&mut self.values) {
+        for layer in &mut self.layers {
             if self.len == 0 && compact != matches!(layer, Layer::Half(_)) {
-                *layer = Layer::empty(compact);
+                *layer = Layer::empty(width, compact);
             }
-            layer.reserve(n_tokens.saturating_mul(width)).map_err(|_| Error::Memory {
+            layer.reserve(n_tokens).map_err(|_| Error::Memory {
                 what: "key-value cache",
                 bytes: n_tokens.saturating_mul(Self::bytes_per_token(config)),
             })?;
@@ -151,23 +165,15 @@ impl KvCache {
     }
 
     /// Appends new positions to a layer; returns all that it remembers.
-    pub(super) fn append(
-        &mut self,
-        layer_idx: usize,
-        new_keys: &[f32],
-        new_values: &[f32],
-    ) -> Remembered<'_> {
-        let (keys, values) = (&mut self.keys[layer_idx], &mut self.values[layer_idx]);
-        for (layer, new) in [(&mut *keys, new_keys), (&mut *values, new_values)] {
-            // After a pass that broke off half-way there may be more than is counted.
-            layer.truncate(self.len * self.width);
-            layer.extend(new);
+    pub(super) fn append(&mut self, layer_idx: usize, keys: &[f32], values: &[f32]) -> &Layer {
+        let layer = &mut self.layers[layer_idx];
+        // After a pass that broke off half-way there may be more than is counted.
+        layer.truncate(self.len);
+        match layer {
+            Layer::Full(remembered) => remembered.extend(keys, values),
+            Layer::Half(remembered) => remembered.extend(keys, values),
         }
-        match (keys, values) {
-            (Layer::Full(keys), Layer::Full(values)) => Remembered::Full(keys, values),
-            (Layer::Half(keys), Layer::Half(values)) => Remembered::Half(keys, values),
-            _ => unreachable!("keys and values of a layer are made together"),
-        }
+        layer
     }
 
     pub(super) fn advance(&mut self, n_tokens: usize) {

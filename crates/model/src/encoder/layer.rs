@@ -1,6 +1,6 @@
 //! One encoder layer over a group of texts that lie one after the other.
 
-use kernels::attention::{self, Mask, Shape};
+use kernels::attention::{self, Keys, Mask, Shape};
 use kernels::norm::layer_norm;
 use kernels::pool::Pool;
 
@@ -107,6 +107,7 @@ impl Layer {
         self.key.apply(pool, keys, x, Epilogue::None, precision);
         self.value.apply(pool, values, x, Epilogue::None, precision);
         let mut start = 0;
+        let mut arranged = Keys::new(config.hidden);
         for &length in lengths {
             let span = start..start + length * config.hidden;
             let shape = Shape {
@@ -120,7 +121,9 @@ impl Layer {
                 soft_cap: None,
             };
             let (q, k, v) = (&queries[span.clone()], &keys[span.clone()], &values[span.clone()]);
-            attention::attend(pool, &mut gathered[span.clone()], q, k, v, &shape);
+            arranged.truncate(0);
+            arranged.extend(k);
+            attention::attend(pool, &mut gathered[span.clone()], q, &arranged, v, &shape);
             start = span.end;
         }
         self.output.apply(pool, x, gathered, Epilogue::Add, precision);

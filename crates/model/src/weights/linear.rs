@@ -49,9 +49,8 @@ pub enum Precision {
     #[default]
     Exact,
     /// In integers, from the weights as they are stored and activations rounded to eight bits in blocks of 32:
-    /// up to twice as fast. On the text it was measured on, perplexity rises by 1.0 % (Gemma 3 270M) to 2.6 %
-    /// (SmolLM2-135M), more than the half percent that is wanted. Weights that are stored as floats are multiplied
-    /// exactly.
+    /// up to twice as fast; docs/kernels.md says what it does to the perplexity. Weights that are stored as floats are
+    /// multiplied exactly.
     Fast,
 }
 
@@ -62,8 +61,9 @@ pub struct Input {
     pub values: Vec<f32>,
     rounded: Rounded,
     is_rounded: bool,
-    /// Rows that rounding would harm; they are multiplied exactly.
-    exact_rows: Vec<usize>,
+    /// Rows that rounding would harm, and what it took away of them, rounded in turn.
+    harmed: Vec<usize>,
+    rests: Rounded,
 }
 
 impl Input {
@@ -72,16 +72,18 @@ impl Input {
         self.is_rounded = precision == Precision::Fast && width.is_multiple_of(BLOCK) && width > 0;
         if self.is_rounded {
             self.rounded.fill(pool, &self.values, width);
-            self.exact_rows.clear();
-            self.exact_rows.extend(self.rounded.towering(TOWERING));
+            self.harmed.clear();
+            self.harmed.extend(self.rounded.towering(TOWERING));
+            if !self.harmed.is_empty() {
+                self.rests.fill(pool, &self.rounded.rests(&self.values, &self.harmed), width);
+            }
         }
     }
 }
 
-/// From this ratio of one block to the mean of the others on, a row is not rounded. The first token of a text makes such
-/// rows: the "massive activations" (arXiv 2402.17762) that all later tokens attend to. On 11,355 tokens of documents the
-/// perplexity of SmolLM2-135M Q4_1 rises by 0.62 % (standard error 0.18) without this, by 0.25 (0.10) at 16 and by 0.14
-/// (0.09) at 8, where prompts take half as long again.
+/// From this ratio of one block to the mean of the others on, what was rounded away of a row is multiplied too, and the
+/// row is as good as exact. The first token of a text makes such rows: the "massive activations" (arXiv 2402.17762) that
+/// all later tokens attend to.
 const TOWERING: f32 = 16.0;
 
 /// Values that are rounded together; all quantised rows are whole numbers of it.
@@ -116,24 +118,28 @@ pub fn multiply_all<'a>(
         return;
     }
     rounded::matmul(pool, &mut in_integers, &x.rounded);
-    multiply_exactly(pool, &mut in_integers, x);
+    add_rests(pool, &mut in_integers, x);
 }
 
-/// Multiplies the rows that rounding would harm again, from their f32 values, and all of them together.
-fn multiply_exactly(pool: &Pool, products: &mut [Product<'_>], x: &Input) {
-    if x.exact_rows.is_empty() {
+/// Adds the products of what was rounded away of the rows that rounding would harm, all of them together.
+fn add_rests(pool: &Pool, products: &mut [Product<'_>], x: &Input) {
+    let n = x.harmed.len();
+    if n == 0 {
         return;
     }
-    let cols = x.rounded.cols();
-    let of_row = |row: usize| &x.values[row * cols..(row + 1) * cols];
-    let gathered: Vec<f32> = x.exact_rows.iter().flat_map(|&row| of_row(row)).copied().collect();
-    let mut exact = Vec::new();
-    for product in products {
+    let mut buffers: Vec<Vec<f32>> =
+        products.iter().map(|product| vec![0.0; n * product.w.rows()]).collect();
+    let mut of_rests: Vec<Product<'_>> = products
+        .iter()
+        .zip(&mut buffers)
+        .map(|(product, y)| Product { y: &mut y[..], w: product.w })
+        .collect();
+    rounded::matmul(pool, &mut of_rests, &x.rests);
+    for (product, rests) in products.iter_mut().zip(&buffers) {
         let rows = product.w.rows();
-        exact.resize(x.exact_rows.len() * rows, 0.0);
-        matmul(pool, &mut exact, &gathered, &product.w);
-        for (&row, exact) in x.exact_rows.iter().zip(exact.chunks_exact(rows)) {
-            product.y[row * rows..(row + 1) * rows].copy_from_slice(exact);
+        for (&row, rest) in x.harmed.iter().zip(rests.chunks_exact(rows)) {
+            let y = &mut product.y[row * rows..(row + 1) * rows];
+            y.iter_mut().zip(rest).for_each(|(y, rest)| *y += rest);
         }
     }
 }
