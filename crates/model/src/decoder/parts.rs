@@ -51,7 +51,7 @@ pub(super) struct Segment<'a> {
 
 impl Decoder {
     /// Appends each part's tokens to its cache and leaves the wanted logits `[rows, vocab]`, part after part, in
-    /// `logits`; what was in it is replaced. Each part's logits are what it would get alone, up to rounding.
+    /// `logits`; what was in it is replaced. Each part's logits are what it would get alone, to the bit.
     ///
     /// # Errors
     /// As [`Decoder::forward`]. All caches are unchanged then.
