@@ -50,7 +50,9 @@ fn write_sources(folder: &Path) {
         fs::write(texts.join(format!("{i:02}.txt")), prose(i)).unwrap();
     }
     fs::write(texts.join("below/copy.txt"), prose(3)).unwrap();
-    fs::write(texts.join("below/short.md"), "Too short to keep.").unwrap();
+    fs::write(texts.join("below/short.md"), "The committee that meets on Thursday has decided to keep both gardens open for children, \
+         neighbours and visitors until late autumn, because nobody could think of any better use and because \
+         flowers do not ask who pays.").unwrap();
     fs::write(texts.join("page.html"), format!("<html><body><p>{}</p></body></html>", prose(77)))
         .unwrap();
     let contact = format!("{} Write to jane.roe@example.org.", prose(78));
