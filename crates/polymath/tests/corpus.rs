@@ -19,11 +19,14 @@ fn document(output: &Output) -> Value {
 /// Prose that the rules keep: sentences of common words in another order each time, the same for every run.
 fn prose(seed: u64) -> String {
     let adjectives = "old young quiet small bright heavy narrow early broken gentle distant green";
-    let nouns = "gardener sailor teacher letter harbour winter baker river window story market forest";
-    let verbs = "remembered painted followed carried described watched opened crossed promised repaired";
+    let nouns =
+        "gardener sailor teacher letter harbour winter baker river window story market forest";
+    let verbs =
+        "remembered painted followed carried described watched opened crossed promised repaired";
     let mut state = seed + 1;
     let mut pick = |words: &str| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let words: Vec<&str> = words.split(' ').collect();
         words[(state >> 33) as usize % words.len()].to_string()
     };
@@ -171,10 +174,14 @@ fn what_cannot_be_built_is_said_with_a_way_out_and_leaves_nothing() {
     refused(&|text| text.replace("\"texts\"]", "\"nowhere\"]"), "cannot read");
     refused(&|text| text.replace("vocab_size = 400", "vocab_size = 7"), "at least 265");
     refused(&|text| text.replace("[quality]", "[qualiti]"), "qualiti");
-    refused(
-        &|text| text.replace("keep = [\"eng\"]", "keep = [\"deu\"]\nmin_confidence = 0.0"),
-        "no document is left",
-    );
+    // Nothing passes: English where German is kept, and no conversation.
+    let nothing_passes = |text: String| {
+        let chat = "kind = \"chat\"\npaths = [\"chat.jsonl\"]";
+        let german = "keep = [\"deu\"]\nmin_confidence = 0.0";
+        text.replace(chat, "kind = \"text\"\npaths = [\"texts\"]")
+            .replace("keep = [\"eng\"]", german)
+    };
+    refused(&nothing_passes, "no document is left");
 }
 
 #[test]
