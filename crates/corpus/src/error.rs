@@ -45,14 +45,14 @@ pub enum Error {
     UnsupportedPart(String),
 
     /// A file or directory could not be created, read, written, synced.
-    #[error("cannot {doing} {}: {source}{}", path.display(), hint(source))]
+    #[error("cannot {doing} {}: {cause}{}", path.display(), hint(cause))]
     Io {
         /// What was being done, as a verb.
         doing: &'static str,
         /// To what.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
 
     /// The output directory is there already.
@@ -109,8 +109,8 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Io { doing, path: path.to_path_buf(), source }
+    pub(crate) fn io(doing: &'static str, path: &Path, cause: io::Error) -> Self {
+        Self::Io { doing, path: path.to_path_buf(), cause }
     }
 
     pub(crate) fn shards(path: &Path, problem: String) -> Self {

@@ -9,7 +9,7 @@ use crate::bpe::{CHAT_TEMPLATE, END_OF_TEXT};
 use crate::chat::{ChatTemplate, Message, RenderOptions};
 use crate::read::Body;
 use crate::shards::Document;
-use crate::tokenizer::{Special, Tokenizer};
+use crate::tokenizer::{Tokenizer, WordMemory};
 use crate::{Error, bpe};
 use std::path::Path;
 
@@ -65,10 +65,10 @@ impl Encoder {
     }
 
     /// The tokens of a document; `None` if it is a conversation of which nothing would count.
-    pub(super) fn encode(&self, body: &Body) -> Option<Document> {
+    pub(super) fn encode(&self, body: &Body, memory: &mut WordMemory) -> Option<Document> {
         match body {
             Body::Text(text) => {
-                let mut tokens = self.tokenizer.encode(text, Special::Text, true);
+                let mut tokens = self.tokenizer.encode_remembering(text, memory);
                 if tokens.last() != self.end_of_text.as_ref() {
                     tokens.extend(self.end_of_text);
                 }

@@ -29,6 +29,7 @@ use crate::duplicates::{Seen, keep_one_each};
 use crate::private::Masked;
 use crate::read::{self, Body, Found};
 use crate::shards::{Shards, Staging, WriteOptions, Writer, mix};
+use crate::tokenizer::WordMemory;
 use choose::{Chosen, Remembered, choose};
 use encode::{Encoded, Encoder};
 use judge::{Dropped, Outcome, Shared, Worker, judge};
@@ -328,8 +329,10 @@ impl Build<'_, '_> {
         let report = &mut self.report;
         let progress = &mut self.progress;
         let mut at = 0;
+        let mut memories: Vec<WordMemory> =
+            (0..self.threads).map(|_| WordMemory::default()).collect();
         rounds::run(
-            &mut vec![(); self.threads],
+            &mut memories,
             |feed| {
                 spooled.each(|document| {
                     at += 1;
@@ -338,9 +341,9 @@ impl Build<'_, '_> {
                         || feed.push((at - 1, document), bytes).is_continue()
                 })
             },
-            |(), batch: Vec<(usize, Vec<u8>)>| -> Vec<Encoded> {
+            |memory, batch: Vec<(usize, Vec<u8>)>| -> Vec<Encoded> {
                 let encode = |(at, document): (usize, Vec<u8>)| Encoded {
-                    document: encoder.encode(&spool::decode(&document)),
+                    document: encoder.encode(&spool::decode(&document), memory),
                     chosen: chosen[at],
                     bytes: documents.remembered[at].bytes,
                     source: documents.remembered[at].source as usize,

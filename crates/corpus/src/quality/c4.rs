@@ -1,10 +1,11 @@
 //! C4's rules: lines that are no sentences go, and documents with too few sentences left.
 
+use super::simplify::is_digit;
 use super::words::chars::{SPACE, is};
 use super::words::{Lexicon, sentence_count};
 use super::{n_chars, python_lines, strip};
 use aho_corasick::AhoCorasick;
-use regex::Regex;
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// Sentences that a document must have.
@@ -50,7 +51,7 @@ pub(super) fn judge(
 fn judge_line(
     line: &str,
     terminal_punctuation: bool,
-) -> Result<Option<std::borrow::Cow<'_, str>>, &'static str> {
+) -> Result<Option<Cow<'_, str>>, &'static str> {
     let line = strip(line);
     let mut n_words = 0;
     for word in line.split(|c| is(c, SPACE)).filter(|word| !word.is_empty()) {
@@ -92,13 +93,37 @@ fn telltales(line: &str) -> impl Iterator<Item = usize> + '_ {
 }
 
 /// Without `[12]`, `[]`, `[edit]` and `[citation needed]`.
-fn without_citations(line: &str) -> std::borrow::Cow<'_, str> {
-    static CITATION: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"\[\d*\]|\[edit\]|\[citation needed\]").ok());
-    match &*CITATION {
-        Some(citation) if line.contains('[') => citation.replace_all(line, ""),
-        _ => line.into(),
+fn without_citations(line: &str) -> Cow<'_, str> {
+    let mut out: Option<String> = None;
+    let mut rest = line;
+    let mut done = 0;
+    while let Some(at) = rest.find('[') {
+        let inside = &rest[at + 1..];
+        let start = line.len() - rest.len() + at;
+        match citation_bytes(inside) {
+            0 => rest = inside,
+            n => {
+                out.get_or_insert_default().push_str(&line[done..start]);
+                done = start + 1 + n;
+                rest = &line[done..];
+            }
+        }
     }
+    match out {
+        Some(out) => Cow::Owned(out + &line[done..]),
+        None => Cow::Borrowed(line),
+    }
+}
+
+/// Length of the rest of a citation mark that was opened; 0 if it is none.
+fn citation_bytes(inside: &str) -> usize {
+    for whole in ["edit]", "citation needed]"] {
+        if inside.starts_with(whole) {
+            return whole.len();
+        }
+    }
+    let digits = inside.find(|c| !is_digit(c)).unwrap_or(inside.len());
+    if inside[digits..].starts_with(']') { digits + 1 } else { 0 }
 }
 
 #[cfg(test)]
@@ -108,6 +133,7 @@ mod tests {
     #[test]
     fn a_citation_mark_goes_and_other_brackets_stay() {
         assert_eq!(without_citations("a[1] b[] c[edit] d[x] e[citation needed]"), "a b c d[x] e");
+        assert_eq!(without_citations("[[2]] [12 [é[٣]"), "[] [12 [é");
     }
 
     #[test]

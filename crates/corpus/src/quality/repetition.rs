@@ -106,6 +106,11 @@ const BASE: u64 = 0x5851_f42d_4c95_7f2d;
 
 impl Scratch {
     fn begin(&mut self, numbers: &[u32], words: &[Word]) {
+        // Emptying a table costs its size: one that a huge document left behind would slow all others.
+        if self.seen.capacity() > 1 << 14 && self.seen.capacity() / 8 > numbers.len() {
+            self.seen = HashSet::new();
+            self.grams = HashMap::new();
+        }
         self.counts.resize(words.len().max(self.counts.len()), 0);
         self.prefixes.clear();
         self.bytes.clear();

@@ -34,9 +34,14 @@ impl Simplifier {
         simplify(text, &mut self.simple);
         self.words.clear();
         self.ends.clear();
-        for chunk in self.simple.split(' ').filter(|chunk| !chunk.is_empty()) {
+        let mut start = 0;
+        for chunk in self.simple.split(' ') {
+            let range = start..start + chunk.len();
+            start = range.end + 1;
             self.numbers.clear();
-            self.lexicon.number_chunk(chunk, &mut self.numbers);
+            if !chunk.is_empty() {
+                self.lexicon.number_chunk(&self.simple, range, &mut self.numbers);
+            }
             let mut at = 0;
             for &number in &self.numbers {
                 let len = self.lexicon.words()[number as usize].bytes as usize;
@@ -91,7 +96,7 @@ fn lower(c: char) -> std::char::ToLowercase {
 }
 
 /// Decimal digits of the scripts in wide use.
-fn is_digit(c: char) -> bool {
+pub(super) fn is_digit(c: char) -> bool {
     match c {
         '0'..='9' => true,
         '\0'..='\u{65f}' => false,

@@ -48,20 +48,60 @@ impl ByteBpe {
     pub(super) fn encode(&self, ids: &mut Vec<u32>, pieces: &Pieces, text: &str) {
         let text = if self.rule.nfc { nfc(text) } else { Cow::Borrowed(text) };
         for word in self.rule.split(&text) {
-            let word = &text[word];
-            if self.rule.whole_words_first
-                && let Some(id) = pieces.id(&to_letters(word.as_bytes()))
-            {
-                ids.push(id);
-                continue;
-            }
-            let bytes = word.bytes().enumerate();
-            let units = bytes.map(|(at, byte)| (at as u32, 1, self.byte_ids[byte as usize]));
-            let mut symbols = merge::symbols(units);
-            merge::merge(&mut symbols, |l, r| self.joins.get(&(l.id, r.id)).copied());
-            ids.extend(symbols.iter().filter(|s| s.len > 0 && s.id != NO_TOKEN).map(|s| s.id));
+            self.encode_word(ids, pieces, &text[word]);
         }
     }
+
+    /// The same; words that were encoded before are looked up.
+    pub(super) fn encode_remembering(
+        &self,
+        ids: &mut Vec<u32>,
+        pieces: &Pieces,
+        text: &str,
+        memory: &mut WordMemory,
+    ) {
+        let text = if self.rule.nfc { nfc(text) } else { Cow::Borrowed(text) };
+        for word in self.rule.split(&text) {
+            let word = &text[word];
+            if let Some(known) = memory.ids.get(word) {
+                ids.extend_from_slice(known);
+                continue;
+            }
+            let start = ids.len();
+            self.encode_word(ids, pieces, word);
+            if memory.ids.len() >= WordMemory::MOST_WORDS {
+                memory.ids.clear();
+            }
+            if word.len() <= WordMemory::LONGEST_BYTES {
+                memory.ids.insert(word.into(), ids[start..].into());
+            }
+        }
+    }
+
+    fn encode_word(&self, ids: &mut Vec<u32>, pieces: &Pieces, word: &str) {
+        if self.rule.whole_words_first
+            && let Some(id) = pieces.id(&to_letters(word.as_bytes()))
+        {
+            ids.push(id);
+            return;
+        }
+        let bytes = word.bytes().enumerate();
+        let units = bytes.map(|(at, byte)| (at as u32, 1, self.byte_ids[byte as usize]));
+        let mut symbols = merge::symbols(units);
+        merge::merge(&mut symbols, |l, r| self.joins.get(&(l.id, r.id)).copied());
+        ids.extend(symbols.iter().filter(|s| s.len > 0 && s.id != NO_TOKEN).map(|s| s.id));
+    }
+}
+
+/// Words with their ids, for encoding much text: a corpus has few different words.
+#[derive(Debug, Default)]
+pub(crate) struct WordMemory {
+    ids: HashMap<Box<str>, Box<[u32]>>,
+}
+
+impl WordMemory {
+    const MOST_WORDS: usize = 1 << 19;
+    const LONGEST_BYTES: usize = 48;
 }
 
 pub(super) fn nfc(text: &str) -> Cow<'_, str> {

@@ -27,7 +27,7 @@ mod stream;
 mod vocabulary;
 mod words;
 
-pub(crate) use byte_bpe::LETTER_OF_BYTE;
+pub(crate) use byte_bpe::{LETTER_OF_BYTE, WordMemory};
 pub use stream::DecodeStream;
 pub use vocabulary::{Roles, TokenType, Vocabulary, VocabularyKind};
 pub(crate) use words::split_words;
@@ -193,6 +193,25 @@ impl Tokenizer {
         if add_bos_eos {
             ids.extend_from_slice(&self.suffix);
         }
+        ids
+    }
+
+    /// As [`Tokenizer::encode`] of a text that people wrote; `memory` makes the second of equal words cheap.
+    pub(crate) fn encode_remembering(&self, text: &str, memory: &mut WordMemory) -> Vec<u32> {
+        let Algorithm::ByteBpe(model) = &self.algorithm else {
+            return self.encode(text, Special::Text, true);
+        };
+        let mut ids = Vec::with_capacity(text.len() / 3 + 2);
+        ids.extend_from_slice(&self.prefix);
+        for stretch in self.wholes.cut(text, Special::Text) {
+            match stretch {
+                Stretch::Token(id) => ids.push(id),
+                Stretch::Text(range) => {
+                    model.encode_remembering(&mut ids, &self.pieces, &text[range], memory);
+                }
+            }
+        }
+        ids.extend_from_slice(&self.suffix);
         ids
     }
 

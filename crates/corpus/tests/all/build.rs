@@ -32,7 +32,7 @@ fn read_all(config: &Config) -> (Vec<String>, Vec<read::Fault>) {
                     match raw.decode() {
                         Ok(read::Body::Text(text)) => texts.push(text),
                         Ok(read::Body::Chat(messages)) => {
-                            texts.push(format!("{} messages", messages.len()))
+                            texts.push(format!("{} messages", messages.len()));
                         }
                         Err(problem) => faults.push(read::Fault { place, problem }),
                     }

@@ -1,6 +1,7 @@
 //! Kinds of characters, as Python, `datatrove` and spaCy see them.
 
 use super::tables;
+use regex::Regex;
 use std::sync::LazyLock;
 
 macro_rules! kinds {
@@ -34,6 +35,7 @@ kinds! {
     12 SENTENCE_END: "Alone, it ends a sentence.", |c| within(c, &tables::SENTENCE_END);
     13 TERMINAL: "Ends a sentence in some script.", |c| within(c, &tables::TERMINAL);
     14 PUNCTUATION: "Replaced by a space when text is simplified.", |c| within(c, &tables::PUNCTUATION);
+    15 WRITTEN_SIGN: "Punctuation by Unicode (general category P).", is_written_sign;
 }
 
 /// The kinds of every character of the first plane: looked up, because every rule asks.
@@ -61,6 +63,12 @@ fn within(c: char, ranges: &[(u32, u32)]) -> bool {
 
 fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
+}
+
+fn is_written_sign(c: char) -> bool {
+    static SIGN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{P}$").ok());
+    let mut letter = [0; 4];
+    SIGN.as_ref().is_some_and(|sign| sign.is_match(c.encode_utf8(&mut letter)))
 }
 
 /// Unicode's letters: what is alphabetic without being a mark, a number or a circled letter.

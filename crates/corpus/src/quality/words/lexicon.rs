@@ -1,10 +1,9 @@
 //! Words numbered, with what the rules ask about them.
 
-use super::chars::{self, LETTER, SENTENCE_END, SPACE, SYMBOL, is};
+use super::chars::{self, LETTER, SENTENCE_END, SPACE, SYMBOL, WRITTEN_SIGN, is};
 use super::split::Splitter;
-use hashbrown::HashMap;
-use regex::Regex;
-use std::sync::LazyLock;
+use hashbrown::{HashMap, HashTable};
+use std::ops::Range;
 use twox_hash::XxHash64;
 
 /// English words of which a document must have some.
@@ -36,10 +35,14 @@ pub(crate) struct Word {
 }
 
 /// Chunks seen so far with their words; one for each thread.
+///
+/// Nearly all the time goes into looking chunks up, and nearly all chunks are short: those of at most 15 bytes are
+/// kept under their bytes themselves, so that a look touches one line of memory and compares two numbers.
 #[derive(Debug)]
 pub(crate) struct Lexicon {
     splitter: &'static Splitter,
-    chunks: HashMap<Box<str>, (u32, u32)>,
+    short_chunks: HashTable<(u128, u32, u32)>,
+    long_chunks: HashMap<Box<str>, (u32, u32)>,
     /// Word numbers of the chunks, one after another.
     parts: Vec<u32>,
     numbers: HashMap<Box<str>, u32>,
@@ -50,7 +53,8 @@ impl Lexicon {
     pub(crate) fn new() -> Self {
         Self {
             splitter: Splitter::shared(),
-            chunks: HashMap::new(),
+            short_chunks: HashTable::new(),
+            long_chunks: HashMap::new(),
             parts: Vec::new(),
             numbers: HashMap::new(),
             words: Vec::new(),
@@ -59,7 +63,8 @@ impl Lexicon {
 
     /// Makes room if too much is remembered: word numbers from before are then void.
     pub(crate) fn begin(&mut self) {
-        if self.chunks.len() > MOST_CHUNKS || self.words.len() > 2 * MOST_CHUNKS {
+        let n_chunks = self.short_chunks.len() + self.long_chunks.len();
+        if n_chunks > MOST_CHUNKS || self.words.len() > 2 * MOST_CHUNKS {
             *self = Self::new();
         }
     }
@@ -77,15 +82,29 @@ impl Lexicon {
 
     /// Appends the numbers of the words of `text`.
     pub(crate) fn number(&mut self, text: &str, numbers: &mut Vec<u32>) {
-        chunks(text, |chunk| self.number_chunk(chunk, numbers));
+        chunks(text, |range| self.number_chunk(text, range, numbers));
     }
 
-    /// Appends the numbers of the words of one chunk.
-    pub(crate) fn number_chunk(&mut self, chunk: &str, numbers: &mut Vec<u32>) {
-        if let Some(&(start, end)) = self.chunks.get(chunk) {
-            numbers.extend_from_slice(&self.parts[start as usize..end as usize]);
-            return;
+    /// Appends the numbers of the words of one chunk of `text`.
+    pub(crate) fn number_chunk(&mut self, text: &str, range: Range<usize>, numbers: &mut Vec<u32>) {
+        let packed = packed(text.as_bytes(), &range);
+        let found = match packed {
+            Some((key, hash)) => {
+                self.short_chunks.find(hash, |entry| entry.0 == key).map(|e| (e.1, e.2))
+            }
+            None => self.long_chunks.get(&text[range.clone()]).copied(),
+        };
+        match found {
+            // One word is by far the most frequent.
+            Some((start, end)) if end == start + 1 => numbers.push(self.parts[start as usize]),
+            Some((start, end)) => {
+                numbers.extend_from_slice(&self.parts[start as usize..end as usize]);
+            }
+            None => self.split_chunk(&text[range], packed, numbers),
         }
+    }
+
+    fn split_chunk(&mut self, chunk: &str, packed: Option<(u128, u64)>, numbers: &mut Vec<u32>) {
         let start = self.parts.len();
         let mut at = 0;
         for len in self.splitter.split(chunk) {
@@ -94,8 +113,12 @@ impl Lexicon {
             at += len;
         }
         numbers.extend_from_slice(&self.parts[start..]);
-        if chunk.len() <= LONGEST_KEPT_BYTES {
-            self.chunks.insert(chunk.into(), (start as u32, self.parts.len() as u32));
+        let place = (start as u32, self.parts.len() as u32);
+        if let Some((key, hash)) = packed {
+            let entry = (key, place.0, place.1);
+            self.short_chunks.insert_unique(hash, entry, |entry| hash_of(entry.0));
+        } else if chunk.len() <= LONGEST_KEPT_BYTES {
+            self.long_chunks.insert(chunk.into(), place);
         } else {
             self.parts.truncate(start);
         }
@@ -113,7 +136,6 @@ impl Lexicon {
 }
 
 fn describe(word: &str) -> Word {
-    static PUNCTUATION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{P}+$").ok());
     let mut kinds = 0;
     let mut is_word = false;
     for c in word.chars() {
@@ -130,12 +152,34 @@ fn describe(word: &str) -> Word {
         has_letter: kinds & LETTER != 0,
         stop_word: stop_word.map_or(0, |at| 1 << at),
         ends_sentence: n_chars == 1 && kinds & SENTENCE_END != 0,
-        is_punctuation: PUNCTUATION.as_ref().is_some_and(|all| all.is_match(word)),
+        is_punctuation: word.chars().all(|c| is(c, WRITTEN_SIGN)),
     }
 }
 
+/// A chunk of at most 15 bytes as one number, with its length, and the hash of that; `None` for a longer one.
+fn packed(text: &[u8], range: &Range<usize>) -> Option<(u128, u64)> {
+    let len = range.end - range.start;
+    if len > 15 {
+        return None;
+    }
+    let wide = text.get(range.start..range.start + 16).and_then(|bytes| bytes.try_into().ok());
+    let bytes = match wide {
+        Some(bytes) => u128::from_le_bytes(bytes) & ((1 << (8 * len)) - 1),
+        None => text[range.clone()].iter().rev().fold(0, |n, &byte| n << 8 | u128::from(byte)),
+    };
+    let key = bytes | (len as u128) << 120;
+    Some((key, hash_of(key)))
+}
+
+fn hash_of(key: u128) -> u64 {
+    let (low, high) = (key as u64, (key >> 64) as u64);
+    let product =
+        u128::from(low ^ 0x9e37_79b9_7f4a_7c15) * u128::from(high ^ 0xd1b5_4a32_d192_ed03);
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
 /// Calls `each` with the stretches between white space.
-fn chunks(text: &str, mut each: impl FnMut(&str)) {
+fn chunks(text: &str, mut each: impl FnMut(Range<usize>)) {
     let bytes = text.as_bytes();
     let mut start = 0;
     let mut at = 0;
@@ -149,14 +193,14 @@ fn chunks(text: &str, mut each: impl FnMut(&str)) {
         };
         if space {
             if start < at {
-                each(&text[start..at]);
+                each(start..at);
             }
             start = at + len;
         }
         at += len;
     }
     if start < text.len() {
-        each(&text[start..]);
+        each(start..text.len());
     }
 }
 
@@ -186,7 +230,7 @@ pub(crate) fn sentence_count(lexicon: &mut Lexicon, line: &str, enough: usize) -
             break;
         }
         numbers.clear();
-        lexicon.number_chunk(&rest[..end], &mut numbers);
+        lexicon.number_chunk(rest, 0..end, &mut numbers);
         for &number in &numbers {
             let word = lexicon.words[number as usize];
             if ended && !word.is_punctuation && !word.ends_sentence {
