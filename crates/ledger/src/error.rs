@@ -35,6 +35,14 @@ pub enum Error {
     )]
     Damaged { path: PathBuf, line: u64, what: String },
 
+    #[error("this is no key that can be used here: {0}; `polymath disclose key FILE` makes a pair")]
+    Key(String),
+
+    #[error(
+        "the signature does not hold: {0}; the file was changed after it was signed, or another key signed it"
+    )]
+    Signature(String),
+
     #[error("{}, line {line}: {what}", path.display())]
     Order { path: PathBuf, line: u64, what: String },
 }

@@ -18,5 +18,7 @@ pub mod totals;
 
 pub mod disclosure;
 
+pub mod signature;
+
 pub use error::Error;
 pub use jiff::Timestamp;

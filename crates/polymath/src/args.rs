@@ -69,9 +69,36 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Disclose {
+    #[command(subcommand)]
+    pub command: Option<DiscloseCommand>,
+    #[command(flatten)]
+    pub write: WriteDisclosure,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DiscloseCommand {
+    /// Count again from the journals whether a disclosure (JSON) holds, and check its signature.
+    Verify {
+        /// The document; its signature is looked for beside it, as FILE.minisig.
+        file: PathBuf,
+        /// Directories of the runs it names, the one whose weights are disclosed first.
+        #[arg(long, value_name = "DIR", required = true)]
+        run: Vec<PathBuf>,
+        /// The public key of whoever signed it.
+        #[arg(long, value_name = "FILE")]
+        public_key: Option<PathBuf>,
+    },
+    /// Make a pair of keys to sign with: FILE, which is to be kept secret, and FILE.pub.
+    Key { file: PathBuf },
+}
+
+#[derive(Debug, Args)]
+pub struct WriteDisclosure {
     /// Directory of the run whose weights are disclosed, with journal.jsonl inside.
-    pub run_dir: PathBuf,
+    #[arg(required = true)]
+    pub run_dir: Option<PathBuf>,
     /// Form of the document: everything as JSON, a page, a Hugging Face model card, SPDX 3.0 with the AI profile.
     #[arg(long, value_enum, default_value = "md")]
     pub format: DisclosureFormat,
@@ -81,6 +108,12 @@ pub struct Disclose {
     /// Directory of a run that did not lead to these weights (failed, ablation); its compute is stated apart.
     #[arg(long, value_name = "DIR")]
     pub experiment: Vec<PathBuf>,
+    /// Write the document to a file instead of stdout.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Sign that file with this secret key; the signature goes beside it, as FILE.minisig.
+    #[arg(long, value_name = "FILE", requires = "out")]
+    pub sign: Option<PathBuf>,
     /// Write the run's report, curves and all, as one HTML page.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,

@@ -121,3 +121,108 @@ fn an_unfinished_last_line_is_mentioned_and_left_alone() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("line 85 was never finished"));
     assert_eq!(std::fs::read(run.path().join("journal.jsonl")).expect("a journal"), before);
 }
+
+fn polymath(arguments: &[&std::ffi::OsStr]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_polymath")).args(arguments).output().expect("polymath runs")
+}
+
+/// A key pair and a signed disclosure of the golden run.
+fn signed(folder: &Path) -> [PathBuf; 2] {
+    let [key, document] = ["key", "disclosure.json"].map(|name| folder.join(name));
+    let made = polymath(&["disclose".as_ref(), "key".as_ref(), key.as_ref()]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let arguments =
+        ["--format", "json", "--sign", key.to_str().unwrap(), "--out", document.to_str().unwrap()];
+    said(&disclose(&golden(), &arguments));
+    [key, document]
+}
+
+fn verify(document: &Path, run: &Path, key: &Path) -> Output {
+    let key = key.with_extension("pub");
+    polymath(&[
+        "disclose".as_ref(),
+        "verify".as_ref(),
+        document.as_ref(),
+        "--run".as_ref(),
+        run.as_ref(),
+        "--public-key".as_ref(),
+        key.as_ref(),
+    ])
+}
+
+#[test]
+fn a_signed_disclosure_holds_and_an_altered_one_does_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [key, document] = signed(folder.path());
+    let said = said(&verify(&document, &golden(), &key));
+    assert!(
+        said.contains("signature: holds") && said.contains("values: all as the journals say"),
+        "{said}"
+    );
+
+    let text = std::fs::read_to_string(&document).expect("a document");
+    let altered = text.replacen("9000000001890.0", "8000000001890.0", 1);
+    assert_ne!(text, altered);
+    std::fs::write(&document, &altered).expect("written");
+    let output = verify(&document, &golden(), &key);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("the signature does not hold"));
+
+    // Without the signature the recount finds it too, and names the place.
+    let unsigned = polymath(&[
+        "disclose".as_ref(),
+        "verify".as_ref(),
+        document.as_ref(),
+        "--run".as_ref(),
+        golden().as_ref(),
+    ]);
+    assert_eq!(unsigned.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&unsigned.stdout);
+    assert!(said.contains("compute.model_flop.value: the document says 8000000001890"), "{said}");
+}
+
+#[test]
+fn a_disclosure_of_another_journal_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [key, document] = signed(folder.path());
+    let shorter = changed(|text| text.lines().take(50).map(|line| format!("{line}\n")).collect());
+    let output = verify(&document, shorter.path(), &key);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is not one that"));
+}
+
+#[test]
+fn keys_are_not_overwritten_and_the_secret_one_is_private() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [key, _] = signed(folder.path());
+    let again = polymath(&["disclose".as_ref(), "key".as_ref(), key.as_ref()]);
+    assert_eq!(again.status.code(), Some(1));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&key).expect("a key").permissions().mode() & 0o777, 0o600);
+    }
+}
+
+/// The program whose format this is, where it is installed.
+#[test]
+fn minisign_agrees() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [key, document] = signed(folder.path());
+    let check = || {
+        Command::new("minisign")
+            .arg("-Vqm")
+            .arg(&document)
+            .arg("-p")
+            .arg(key.with_extension("pub"))
+            .status()
+    };
+    let Ok(status) = check() else {
+        eprintln!("minisign is not installed; nothing to compare with");
+        return;
+    };
+    assert!(status.success());
+    let text = std::fs::read_to_string(&document).expect("a document");
+    std::fs::write(&document, text + " ").expect("written");
+    assert!(!check().expect("minisign runs").success());
+}

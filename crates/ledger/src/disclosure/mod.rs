@@ -18,6 +18,7 @@ mod hugging_face;
 mod markdown;
 mod spdx;
 mod thresholds;
+mod verify;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -33,6 +34,7 @@ pub use hugging_face::model_card;
 pub use markdown::page;
 pub use spdx::document;
 pub use thresholds::Threshold;
+pub use verify::{Difference, recount};
 
 /// Name and version of the JSON structure.
 pub const SCHEMA: &str = "polymath-disclosure/1";

@@ -1,44 +1,150 @@
-//! `polymath disclose RUN_DIR`: what a run cost, counted from its journal.
+//! `polymath disclose`: what a run cost, counted from its journal, written, signed and counted again.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use jiff::Timestamp;
 use ledger::disclosure::{self, Account, Role};
 use ledger::journal::{self, Contents};
+use ledger::signature;
 use serde_json::Value;
 
-use crate::args::{Disclose, DisclosureFormat};
+use crate::args::{Disclose, DiscloseCommand, DisclosureFormat, WriteDisclosure};
 use crate::output;
 
 /// What the build of a corpus leaves beside its shards.
 const CORPUS_REPORT: &str = "build-report.json";
 
 pub fn run(arguments: &Disclose) -> anyhow::Result<()> {
-    let subject = [(Role::Subject, &arguments.run_dir)];
-    let before = arguments.before.iter().map(|path| (Role::Predecessor, path));
-    let experiments = arguments.experiment.iter().map(|path| (Role::Experiment, path));
+    match &arguments.command {
+        Some(DiscloseCommand::Verify { file, run, public_key }) => {
+            verify(file, run, public_key.as_deref())
+        }
+        Some(DiscloseCommand::Key { file }) => make_keys(file),
+        None => write(&arguments.write),
+    }
+}
+
+fn write(arguments: &WriteDisclosure) -> anyhow::Result<()> {
+    let run_dir = arguments.run_dir.as_deref().context("no run directory was named")?;
+    let subject = [(Role::Subject, run_dir)];
+    let before = arguments.before.iter().map(|path| (Role::Predecessor, path.as_path()));
+    let experiments = arguments.experiment.iter().map(|path| (Role::Experiment, path.as_path()));
     let mut journals = Vec::new();
     for (role, folder) in subject.into_iter().chain(before).chain(experiments) {
         journals.push((role, read(folder)?));
     }
-    let accounts: Vec<Account<'_>> =
-        journals.iter().filter_map(|(role, contents)| Account::of(*role, contents)).collect();
     if let Some(html) = &arguments.html {
         let page = train::report::page(&journals[0].1, Timestamp::now(), None);
         let page = page.context("the journal does not say how the run started")?;
         std::fs::write(html, page).with_context(|| format!("cannot write {}", html.display()))?;
         eprintln!("wrote {}", html.display());
     }
-    let corpus = corpus_report(&arguments.run_dir)?;
+    let accounts: Vec<Account<'_>> =
+        journals.iter().filter_map(|(role, contents)| Account::of(*role, contents)).collect();
+    let corpus = corpus_report(run_dir)?;
     let disclosure = disclosure::disclose(&accounts, corpus.as_ref(), Timestamp::now())
         .context("the journal does not say how the run started")?;
-    match arguments.format {
-        DisclosureFormat::Json => output::json(&disclosure),
-        DisclosureFormat::Md => output::piece(&disclosure::page(&disclosure)),
-        DisclosureFormat::Hf => output::piece(&disclosure::model_card(&disclosure)),
-        DisclosureFormat::Spdx => output::json(&disclosure::document(&disclosure)),
+    let text = match arguments.format {
+        DisclosureFormat::Json => serde_json::to_string(&disclosure)? + "\n",
+        DisclosureFormat::Md => disclosure::page(&disclosure),
+        DisclosureFormat::Hf => disclosure::model_card(&disclosure),
+        DisclosureFormat::Spdx => disclosure::document(&disclosure).to_string() + "\n",
+    };
+    let Some(out) = &arguments.out else { return output::piece(&text) };
+    std::fs::write(out, &text).with_context(|| format!("cannot write {}", out.display()))?;
+    eprintln!("wrote {}", out.display());
+    let Some(key) = &arguments.sign else { return Ok(()) };
+    let secret = read_text(key)?;
+    let comment = format!("disclosure of the journal {}", disclosure.journals[0].head);
+    let signed = beside(out, "minisig");
+    std::fs::write(&signed, signature::sign(text.as_bytes(), &secret, &comment)?)
+        .with_context(|| format!("cannot write {}", signed.display()))?;
+    eprintln!("wrote {}; `minisign -Vm {} -p KEY.pub` checks it", signed.display(), out.display());
+    Ok(())
+}
+
+/// Signature first, then the journals: hash chain, heads, and every value.
+fn verify(file: &Path, runs: &[PathBuf], public_key: Option<&Path>) -> anyhow::Result<()> {
+    let text = read_text(file)?;
+    match public_key {
+        Some(key) => {
+            let signed = beside(file, "minisig");
+            let comment =
+                signature::verify(text.as_bytes(), &read_text(&signed)?, &read_text(key)?)?;
+            output::line(format!("signature: holds ({comment})"))?;
+        }
+        None => output::line("signature: not checked, no --public-key was given")?,
     }
+    let document: Value = serde_json::from_str(&text)
+        .with_context(|| format!("{} is no disclosure in JSON", file.display()))?;
+    let mut journals = Vec::new();
+    for folder in runs {
+        let contents = read(folder)?;
+        let named = document["journals"].as_array().into_iter().flatten();
+        let named = named.filter(|named| named["head"] == contents.head.as_str());
+        let role = named.map(|named| named["role"].as_str().unwrap_or("")).next();
+        let role = match role {
+            Some("subject") => Role::Subject,
+            Some("predecessor") => Role::Predecessor,
+            Some("experiment") => Role::Experiment,
+            _ => bail!(
+                "the journal in {} is not one that {} is counted from: its last line has the hash {}",
+                folder.display(),
+                file.display(),
+                contents.head
+            ),
+        };
+        output::line(format!(
+            "journal: {} lines, chain holds, {}",
+            contents.entries.len(),
+            folder.display()
+        ))?;
+        journals.push((role, contents));
+    }
+    let accounts: Vec<Account<'_>> =
+        journals.iter().filter_map(|(role, contents)| Account::of(*role, contents)).collect();
+    let corpus = runs.first().map(|folder| corpus_report(folder)).transpose()?.flatten();
+    let differences = disclosure::recount(&document, &accounts, corpus.as_ref());
+    for difference in &differences {
+        output::line(difference)?;
+    }
+    match differences.len() {
+        0 => output::line("values: all as the journals say"),
+        n => bail!("{n} values of {} are not what the journals say", file.display()),
+    }
+}
+
+fn make_keys(file: &Path) -> anyhow::Result<()> {
+    let public = beside(file, "pub");
+    if let Some(taken) = [file, public.as_path()].into_iter().find(|path| path.exists()) {
+        bail!("{} exists already; choose another name, keys are not overwritten", taken.display());
+    }
+    let keys = signature::generate()?;
+    write_secret(file, &keys.secret).with_context(|| format!("cannot write {}", file.display()))?;
+    std::fs::write(&public, keys.public)
+        .with_context(|| format!("cannot write {}", public.display()))?;
+    eprintln!("wrote {} (keep it secret) and {} (give it away)", file.display(), public.display());
+    Ok(())
+}
+
+/// A file that only its owner may read, from its first moment on.
+fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    std::io::Write::write_all(&mut options.open(path)?, text.as_bytes())
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{ending}"));
+    name.into()
+}
+
+fn read_text(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// The journal of a run directory; a line that a crash left unfinished is mentioned and left alone.
