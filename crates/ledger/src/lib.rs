@@ -20,5 +20,7 @@ pub mod disclosure;
 
 pub mod signature;
 
+pub mod report;
+
 pub use error::Error;
 pub use jiff::Timestamp;

@@ -152,11 +152,15 @@ fn the_compute_of_a_base_model_counts_and_a_change_is_compared_with_a_third_of_i
 fn what_the_corpus_removed_is_disclosed() {
     let contents = contents();
     let accounts = [account(Role::Subject, &contents)];
-    let corpus = json!({ "dropped": { "duplicate": 12, "hazard": 3 }, "hazard": 3 });
+    let corpus = json!({
+        "documents_in": 920,
+        "dropped": { "duplicates/near": 12, "hazard/terms": 3 },
+        "hazards_removed": { "terms": 2, "classifier": 1 },
+    });
     let disclosure = disclosure::disclose(&accounts, Some(&corpus), Timestamp::UNIX_EPOCH)
         .expect("a disclosure");
     assert_eq!(disclosure.fact("data", "corpus_hazards").expect("hazards").value, 3);
-    assert!(disclosure::page(&disclosure).contains("duplicate 12, hazard 3"));
+    assert!(disclosure::page(&disclosure).contains("duplicates/near 12, hazard/terms 3"));
 }
 
 #[test]

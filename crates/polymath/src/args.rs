@@ -27,6 +27,9 @@ pub struct OpenArguments {
     /// Do not open the browser, only print the address.
     #[arg(long)]
     pub no_browser: bool,
+    /// Folder of training runs to show, or of one run [also always: `runs` in POLYMATH_HOME].
+    #[arg(long, value_name = "DIR")]
+    pub runs: Vec<PathBuf>,
     #[command(flatten)]
     pub threads: Threads,
 }

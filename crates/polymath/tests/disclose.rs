@@ -92,11 +92,18 @@ fn a_report_in_a_folder_that_the_configuration_names_tells_what_the_corpus_remov
     let run = changed(|text| text);
     let corpus = run.path().join("corpus");
     std::fs::create_dir(&corpus).expect("a folder");
-    std::fs::write(corpus.join("build-report.json"), r#"{"dropped":{"too short":4},"hazard":2}"#)
-        .expect("written");
+    std::fs::write(
+        corpus.join("build-report.json"),
+        r#"{"dropped":{"too short":4},"hazards_removed":{"terms":2}}"#,
+    )
+    .expect("written");
     std::fs::write(run.path().join("run.toml"), "[data]\nshards = [\"corpus\"]\n")
         .expect("written");
-    assert!(said(&disclose(run.path(), &[])).contains("too short 4"));
+    let page = said(&disclose(run.path(), &[]));
+    assert!(
+        page.contains("too short 4") && page.contains("hazardous content | 2 documents"),
+        "{page}"
+    );
 }
 
 #[test]

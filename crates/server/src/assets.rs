@@ -56,6 +56,7 @@ static ASSETS: &[Asset] = assets![
     "js/reading.js",
     "js/vault.js",
     "js/models.js",
+    "js/runs.js",
     "js/settings.js",
     "js/palette.js",
     "js/help.js",

@@ -9,6 +9,7 @@ use assistant::answer::Event;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::runs::RunState;
 use crate::stream::Cancel;
 
 /// Whose data: the invented person's, to try Polymath on, or the owner's own.
@@ -28,6 +29,8 @@ pub struct State {
     pub sample: Option<LifeState>,
     pub own: LifeState,
     pub models: Vec<ModelState>,
+    /// Training runs that can be looked at.
+    pub runs: u64,
     pub outside: Outside,
 }
 
@@ -316,4 +319,9 @@ pub trait Backend: Send + Sync + 'static {
         on_progress: &mut dyn FnMut(Download),
     ) -> Result<(), Error>;
     fn select(&self, model: &str) -> Result<(), Error>;
+
+    /// Training runs, the last written first.
+    fn runs(&self) -> Result<Vec<RunState>, Error>;
+    /// The report of one of them, as HTML.
+    fn run_page(&self, id: &str) -> Result<String, Error>;
 }

@@ -15,6 +15,7 @@ pub mod error;
 pub mod house;
 pub mod html;
 pub mod openai;
+pub mod runs;
 pub mod serve;
 pub mod stream;
 

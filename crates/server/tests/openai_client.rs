@@ -24,6 +24,7 @@ fn the_official_client_chats_streams_calls_and_reads_errors() {
         model: Some(model.display().to_string()),
         fetch: false,
         n_threads: 2,
+        runs: vec![],
     })
     .unwrap();
     let options = ServeOptions {

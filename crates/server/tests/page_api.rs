@@ -140,3 +140,64 @@ fn shutting_down_ends() {
     running.stop();
     assert!(TcpStream::connect(addr).is_err());
 }
+
+/// Puts the made-up run of golden/ledger, or the first lines of its journal, into the house.
+fn put_run(running: &Running, name: &str, lines: usize) {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../../golden/ledger/journal.jsonl");
+    let text = std::fs::read_to_string(golden).unwrap();
+    let kept: String = text.lines().take(lines).map(|line| format!("{line}\n")).collect();
+    let folder = running.folder.path().join("runs").join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("journal.jsonl"), kept).unwrap();
+}
+
+#[test]
+fn training_runs_are_listed_with_how_far_they_are() {
+    let running = Running::start();
+    let visitor = running.sign_in();
+    assert_eq!(visitor.get("/api/state").json()["runs"], 0);
+    put_run(&running, "done", usize::MAX);
+    put_run(&running, "half", 40);
+    let folder = running.folder.path().join("runs/bad");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("journal.jsonl"), "{}\n").unwrap();
+    assert_eq!(visitor.get("/api/state").json()["runs"], 3);
+    let runs = visitor.get("/api/runs").json();
+    let told = |name: &str| {
+        let runs = runs.as_array().unwrap();
+        runs.iter().find(|run| run["name"] == name).unwrap().clone()
+    };
+    assert_eq!((&told("done")["state"], &told("done")["step"]), (&json!("finished"), &json!(60)));
+    assert_eq!(told("half")["of_steps"], 60);
+    assert_eq!(told("bad")["state"], "unreadable");
+    assert!(told("bad")["note"].as_str().unwrap().contains("line 1"));
+}
+
+#[test]
+fn a_report_is_a_page_that_may_run_nothing_and_comes_again_while_the_run_goes_on() {
+    let running = Running::start();
+    put_run(&running, "half", 40);
+    put_run(&running, "done", usize::MAX);
+    let visitor = running.sign_in();
+    for run in visitor.get("/api/runs").json().as_array().unwrap() {
+        let path = format!("/api/runs/{}/report", run["id"].as_str().unwrap());
+        assert_eq!(running.get(&path, &[]).status, 401, "a stranger sees no run");
+        let reply = visitor.get(&path);
+        assert_eq!(reply.header("content-type"), Some("text/html; charset=utf-8"));
+        assert!(
+            reply
+                .header("content-security-policy")
+                .unwrap()
+                .starts_with("default-src 'none'; style-src")
+        );
+        let page = reply.text();
+        assert!(page.contains("Training loss"));
+        let again = page.contains("http-equiv=\"refresh\"");
+        assert_eq!(again, run["name"] == "half");
+    }
+    for path in
+        ["/api/runs/../report", "/api/runs/0000000000000000/report", "/api/runs/%2e%2e%2f/report"]
+    {
+        assert_eq!(visitor.get(path).status, 404, "{path}");
+    }
+}

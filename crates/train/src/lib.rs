@@ -16,9 +16,9 @@ pub mod layout;
 pub mod lora;
 pub mod network;
 pub mod optimise;
-pub mod report;
 pub mod run;
 pub mod schedule;
 pub mod tensorboard;
 
 pub use error::Error;
+pub use ledger::report;

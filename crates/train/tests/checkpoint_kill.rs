@@ -91,7 +91,7 @@ fn a_kill_at_any_moment_leaves_the_newest_reported_checkpoint_or_a_newer_one() {
         (reached, cut_off) = (newest, cut_off + leftovers);
         assert!(reached >= reported, "kill {kill}: {reported} was reported, {reached} is left");
     }
-    println!(
+    eprintln!(
         "{KILLS} kills, {cut_off} of them in the middle of a save or a removal; step {reached} reached"
     );
     assert!(reached >= 1, "no checkpoint in {KILLS} lives");

@@ -40,7 +40,11 @@ fn shards(dir: &Path, counted: bool) -> PathBuf {
             let tokens: Vec<u32> = (0..len)
                 .map(|_| {
                     token = (token * 7 + 3) % VOCAB;
-                    if random.bits() % 8 == 0 { random.bits() as u32 % VOCAB } else { token }
+                    if random.bits().is_multiple_of(8) {
+                        random.bits() as u32 % VOCAB
+                    } else {
+                        token
+                    }
                 })
                 .collect();
             let mask = counted.then(|| (0..len).map(|i| i % 3 != 0).collect());
@@ -229,7 +233,7 @@ fn what_cannot_be_meant_is_refused_with_a_way_out() {
     hot.training.clip = 0.0;
     let text = message(&hot, false);
     assert!(text.contains("step 2") && text.contains("not finite"), "{text}");
-    let mut nowhere = good.clone();
+    let mut nowhere = good;
     nowhere.data.shards = dir.path().join("nothing");
     nowhere.run_dir = dir.path().join("nowhere");
     assert!(message(&nowhere, false).contains("nothing"));

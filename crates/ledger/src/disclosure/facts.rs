@@ -206,11 +206,22 @@ fn data(to: &mut Writer<'_>, account: &Account<'_>, corpus: Option<&Value>) {
     let Some(corpus) = corpus else { return };
     let report = "report of the corpus's build";
     for (id, label, key) in [
-        ("corpus_removed", "documents removed while the corpus was built", "dropped"),
-        ("corpus_hazards", "of them for hazardous content", "hazard"),
+        ("corpus_documents_in", "documents found while the corpus was built", "documents_in"),
+        ("corpus_documents_out", "documents kept", "documents_out"),
+        ("corpus_removed", "documents removed, by reason", "dropped"),
+        ("corpus_masked", "personal data masked", "masked"),
     ] {
-        if let Some(value) = corpus.get(key) {
+        if let Some(value) = corpus.get(key).filter(|value| **value != json!({})) {
             to.add(id, label, value.clone(), "", Kind::Measured, report);
+        }
+    }
+    if let Some(hazards) = corpus.get("hazards_removed").and_then(Value::as_object) {
+        let all: u64 = hazards.values().filter_map(Value::as_u64).sum();
+        let label = "documents removed for hazardous content";
+        to.add("corpus_hazards", label, all, "documents", Kind::Measured, report);
+        if !hazards.is_empty() {
+            let label = "the same, by sign";
+            to.add("corpus_hazard_signs", label, json!(hazards), "", Kind::Measured, report);
         }
     }
 }

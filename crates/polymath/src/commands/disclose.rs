@@ -35,7 +35,7 @@ fn write(arguments: &WriteDisclosure) -> anyhow::Result<()> {
         journals.push((role, read(folder)?));
     }
     if let Some(html) = &arguments.html {
-        let page = train::report::page(&journals[0].1, Timestamp::now(), None);
+        let page = ledger::report::page(&journals[0].1, Timestamp::now(), None);
         let page = page.context("the journal does not say how the run started")?;
         std::fs::write(html, page).with_context(|| format!("cannot write {}", html.display()))?;
         eprintln!("wrote {}", html.display());

@@ -21,6 +21,7 @@ pub fn run(arguments: &OpenArguments) -> anyhow::Result<()> {
         model: None,
         fetch: true,
         n_threads: arguments.threads.count(),
+        runs: arguments.runs.clone(),
     })?;
     let default = SocketAddr::from(([127, 0, 0, 1], 4141));
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {

@@ -22,6 +22,7 @@ pub fn run(arguments: &Serve) -> anyhow::Result<()> {
         model: Some(model.clone()),
         fetch: false,
         n_threads: arguments.threads.count(),
+        runs: Vec::new(),
     })?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let (backend, models) = (house.clone(), house);

@@ -159,7 +159,10 @@ impl Observer for Teller {
             if record.step == progress.n_steps {
                 eprintln!();
             }
-        } else if record.step % 10 == 0 || record.step == 1 || record.step == progress.n_steps {
+        } else if record.step.is_multiple_of(10)
+            || record.step == 1
+            || record.step == progress.n_steps
+        {
             eprintln!("{line}");
         }
     }

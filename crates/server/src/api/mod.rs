@@ -20,12 +20,15 @@
 //! | `POST /api/vault/sync` | `{source?}` in; the same stream |
 //! | `POST /api/vault/upload?name=` | a file's bytes in; kept in the drop folder, to be synced |
 //! | `POST /api/vault/forget` | `{source}` in |
+//! | `GET /api/runs` | `[`[`RunState`](crate::runs::RunState)`]`, the last written first |
+//! | `GET /api/runs/ID/report` | a run's report, a page of its own |
 //! | `POST /api/models/pull` | `{name}` in; stream of [`Download`](crate::backend::Download) |
 //! | `POST /api/models/select` | `{name}` in |
 
 mod ask;
 mod item;
 mod models;
+mod runs;
 mod search;
 mod vault;
 
@@ -88,6 +91,8 @@ pub(crate) fn router(backend: Arc<dyn Backend>, door: Arc<Door>) -> Router {
         .route("/vault/add", post(vault::add))
         .route("/vault/sync", post(vault::sync))
         .route("/vault/forget", post(vault::forget))
+        .route("/runs", get(runs::list))
+        .route("/runs/{id}/report", get(runs::report))
         .route("/models/pull", post(models::pull))
         .route("/models/select", post(models::select))
         .with_state(page.clone());

@@ -3,7 +3,7 @@
 //! ```text
 //! HOME/vault          the owner's vault        HOME/models         fetched models (infer's hub)
 //! HOME/sample         the sample life's vault  HOME/settings.json  theme, owner, chosen models
-//! HOME/dropped        files dropped on the page
+//! HOME/dropped        files dropped on the page  HOME/runs           training runs
 //! ```
 //! Nothing here decides anything: it holds the parts, hands requests to them and turns what they say into what the
 //! page draws.
@@ -32,6 +32,7 @@ use crate::backend::{
     Settings, State, Status, Why,
 };
 use crate::openai::{Embedded, Fault, Generate, Generated, Models, Piece, Served};
+use crate::runs::{RunFolders, RunState};
 use crate::stream::Cancel;
 use life::OneLife;
 use notes::Notes;
@@ -48,6 +49,8 @@ pub struct HouseOptions {
     /// Whether to fetch the chosen models that are not here, in the background.
     pub fetch: bool,
     pub n_threads: usize,
+    /// Folders of training runs beside `HOME/runs`: a run, or a folder of runs.
+    pub runs: Vec<PathBuf>,
 }
 
 /// Everything behind the page.
@@ -57,19 +60,21 @@ pub struct House {
     sample: Option<Arc<OneLife>>,
     shelf: Arc<Shelf>,
     notes: Arc<Notes>,
+    runs: RunFolders,
 }
 
 impl House {
     /// Opens the vaults, and begins in the background what takes time: reading the sample life, fetching models,
     /// making vectors.
     pub fn open(options: HouseOptions) -> Result<Arc<House>, Error> {
-        let HouseOptions { home, vault, sample, model, fetch, n_threads } = options;
+        let HouseOptions { home, vault, sample, model, fetch, n_threads, runs } = options;
+        let runs = RunFolders::new([home.join("runs")].into_iter().chain(runs).collect());
         let notes = Arc::new(Notes::open(&home)?);
         let own = Arc::new(OneLife::own(&vault)?);
         let sample =
             sample.map(|sample| OneLife::sample(&home.join("sample"), sample)).transpose()?;
         let shelf = Arc::new(Shelf::new(&home, model, n_threads, notes.clone()));
-        let house = Arc::new(House { home, own, sample: sample.map(Arc::new), shelf, notes });
+        let house = Arc::new(House { home, own, sample: sample.map(Arc::new), shelf, notes, runs });
         house.own.name_owner(&house.notes.settings().owner)?;
         let background = house.clone();
         std::thread::spawn(move || background.prepare(fetch));
@@ -121,6 +126,7 @@ impl Backend for House {
             sample: self.sample.as_ref().map(|life| life.state()),
             own: self.own.state(),
             models: self.shelf.list(),
+            runs: self.runs.count(),
             outside: self.notes.outside(),
         }
     }
@@ -213,6 +219,14 @@ impl Backend for House {
         self.shelf.select(model)?;
         self.use_models();
         Ok(())
+    }
+
+    fn runs(&self) -> Result<Vec<RunState>, Error> {
+        Ok(self.runs.list(ledger::Timestamp::now()))
+    }
+
+    fn run_page(&self, id: &str) -> Result<String, Error> {
+        self.runs.page(id, ledger::Timestamp::now())
     }
 }
 

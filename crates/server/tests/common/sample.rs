@@ -7,7 +7,11 @@ use std::sync::Mutex;
 use assistant::answer::{Answer, Event, Reading, Source, Step, Timings, TokenCounts};
 use server::Error;
 use server::backend::*;
+use server::runs::{RunFolders, RunState};
 use server::stream::Cancel;
+
+/// When the tests look at runs: a minute after the made-up run's last record.
+const MOMENT: ledger::Timestamp = ledger::Timestamp::constant(1_795_511_700, 0);
 
 struct Entry {
     id: i64,
@@ -112,6 +116,11 @@ impl SampleHouse {
     pub fn new(folder: &Path) -> Self {
         SampleHouse { settings: Mutex::default(), folder: folder.into() }
     }
+
+    /// Training runs are read from the test's own folder.
+    fn run_folders(&self) -> RunFolders {
+        RunFolders::new(vec![self.folder.join("runs")])
+    }
 }
 
 fn source(number: usize, id: i64, quote: &str) -> Source {
@@ -177,6 +186,7 @@ impl Backend for SampleHouse {
                 model("smollm2-135m-instruct", "chat", 98_000_000, false),
                 model("all-minilm-l6-v2", "embedding", 90_000_000, true),
             ],
+            runs: self.run_folders().count(),
             outside: Outside::default(),
         }
     }
@@ -379,5 +389,13 @@ impl Backend for SampleHouse {
             what: format!("model {model}"),
             hint: "choose one of the list".into(),
         })
+    }
+
+    fn runs(&self) -> Result<Vec<RunState>, Error> {
+        Ok(self.run_folders().list(MOMENT))
+    }
+
+    fn run_page(&self, id: &str) -> Result<String, Error> {
+        self.run_folders().page(id, MOMENT)
     }
 }

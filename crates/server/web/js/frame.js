@@ -7,6 +7,8 @@ import { Icon } from "./icons.js";
 import { nextTheme, saveSettings } from "./settings.js";
 
 const WAYS = [["ask", "Ask"], ["search", "Search"], ["found", "Found"], ["vault", "Vault"], ["models", "Models"]];
+/** Shown to those who train. */
+const RUNS = ["runs", "Runs"];
 
 function Brand() {
   return html`<a class="brand" href=${to("ask")}><img src="/web/icon.svg" alt="" width="28" height="28" /><span>Polymath</span></a>`;
@@ -38,7 +40,7 @@ export function Side({ way }) {
     <${Brand} />
     <${Lives} />
     <nav class="ways" aria-label="Main">
-      ${WAYS.map(([name, title]) => html`<a href=${to(name)} aria-current=${way === name ? "page" : null} title=${title}>
+      ${(house.runs ? [...WAYS, RUNS] : WAYS).map(([name, title]) => html`<a href=${to(name)} aria-current=${way === name ? "page" : null} title=${title}>
         <${Icon} name=${name} /><span>${title}</span></a>`)}
     </nav>
     <div class="rest"></div>

@@ -15,10 +15,10 @@ mod tests;
 
 use std::fmt::Write;
 
-use ledger::disclosure::{self, Account, Disclosure, Role};
-use ledger::history::Ending;
-use ledger::journal::Contents;
-use ledger::{Timestamp, totals::Range};
+use crate::disclosure::{self, Account, Disclosure, Role};
+use crate::history::Ending;
+use crate::journal::Contents;
+use crate::{Timestamp, totals::Range};
 
 use words::{duration, energy, energy_unit, escape, power_of_ten, short, three_digits};
 
@@ -37,10 +37,10 @@ pub fn page(contents: &Contents, now: Timestamp, refresh_s: Option<u32>) -> Opti
     out += &experts::section(&account);
     out += &samples(&account);
     out += &accounts(&account, &disclosure);
-    let _ = write!(
+    let _ = writeln!(
         out,
         "<footer>Drawn from {} lines of the run's journal, whose last line has the SHA-256 <code>{}</code>. \
-         <code>polymath disclose</code> counts the same numbers again.</footer></main></body></html>\n",
+         <code>polymath disclose</code> counts the same numbers again.</footer></main></body></html>",
         contents.entries.len(),
         contents.head
     );

@@ -1,8 +1,8 @@
 use std::path::Path;
 
-use ledger::Timestamp;
-use ledger::journal::{self, Journal};
-use ledger::record::{Record, RunStarted, Sample, Step};
+use crate::Timestamp;
+use crate::journal::{self, Journal};
+use crate::record::{Record, RunStarted, Sample, Step};
 
 fn golden() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden/ledger/journal.jsonl");

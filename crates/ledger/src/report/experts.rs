@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use ledger::disclosure::Account;
-use ledger::record::Step;
+use crate::disclosure::Account;
+use crate::record::Step;
 
 use super::chart::{Chart, Series};
 use super::words::short;

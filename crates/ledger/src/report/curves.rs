@@ -1,8 +1,8 @@
 //! The curves of a run over its steps.
 
-use ledger::disclosure::Account;
-use ledger::history::Told;
-use ledger::record::Step;
+use crate::disclosure::Account;
+use crate::history::Told;
+use crate::record::Step;
 
 use super::chart::{Chart, Points, Series};
 
