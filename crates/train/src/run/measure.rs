@@ -72,7 +72,7 @@ impl Run<'_> {
         let vocab = self.network.config().vocab;
         for prompt in self.config.evaluation.prompts.clone() {
             let began = Instant::now();
-            let mut tokens = tokenizer.encode(&prompt, Special::Text, false);
+            let mut tokens = tokenizer.encode(&prompt, Special::Parse, false);
             tokens.retain(|&token| (token as usize) < vocab);
             let (n_prompt, mut flop) = (tokens.len(), 0.0);
             if n_prompt == 0 {
