@@ -7,13 +7,25 @@ use parquet::file::reader::{FileReader, RowGroupReader};
 use parquet::file::serialized_reader::SerializedFileReader;
 use std::fs::File;
 use std::ops::ControlFlow;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 /// Values fetched at a time.
 const BATCH: usize = 1024;
 
 /// The rows of one column of text. A damaged row group is a fault; the others are still read.
+///
+/// The library asserts what a damaged file may break (a negative length in the metadata, found by flipping bits), so
+/// its panics end here and become a fault of the file.
 pub(super) fn rows(number: usize, column: &str, path: &Path, sink: Sink<'_>) -> ControlFlow<()> {
+    let read = AssertUnwindSafe(|| read_rows(number, column, path, sink));
+    std::panic::catch_unwind(read).unwrap_or_else(|_| {
+        let problem = "the file is damaged: its metadata contradicts itself".to_string();
+        sink(Found::Fault(Fault { place: path.display().to_string(), problem }))
+    })
+}
+
+fn read_rows(number: usize, column: &str, path: &Path, sink: Sink<'_>) -> ControlFlow<()> {
     let file_fault =
         |problem: String| Found::Fault(Fault { place: path.display().to_string(), problem });
     let opened = File::open(path)

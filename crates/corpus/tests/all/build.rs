@@ -178,8 +178,16 @@ fn near_copies_and_evaluation_texts_are_dropped_and_the_held_out_share_is_apart(
     let folder = tempfile::tempdir().unwrap();
     let texts = folder.path().join("texts");
     fs::create_dir(&texts).unwrap();
+    // Words of three letters in an order of its own for each text.
     let text = |seed: u64| -> String {
-        (0..80_u64).map(|i| format!("word{} ", (i * 7919 + seed * 104_729) % 1009)).collect()
+        let mut state = seed + 1;
+        let mut letter = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            char::from(b'a' + ((state >> 33) % 20) as u8)
+        };
+        (0..80).map(|_| [letter(), letter(), letter(), ' '].iter().collect::<String>()).collect()
     };
     for seed in 0..40 {
         fs::write(texts.join(format!("{seed:02}.txt")), text(seed)).unwrap();
