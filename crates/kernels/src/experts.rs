@@ -113,7 +113,7 @@ impl Epilogue for Gate<'_> {
     #[inline(always)]
     fn strip<L: Lanes>(&self, lanes: L, rows: Range<usize>, cols: &[Range<usize>; 2]) {
         for s in rows {
-            let weight = self.weight.map_or(1.0, |weight| weight[s]);
+            let weight = lanes.splat(self.weight.map_or(1.0, |weight| weight[s]));
             let (first, len) = (cols[0].start, cols[0].len());
             // SAFETY: the task owns these columns of gate, up and a in this row.
             let (gate, up, a) = unsafe {
@@ -123,45 +123,73 @@ impl Epilogue for Gate<'_> {
                     self.a.part(s * self.inner + first, len),
                 )
             };
-            map(lanes, [gate, up, a], |lanes, [gate, up, _]| {
-                let silu = lanes.mul(gate, maths::sigmoid(lanes, gate));
-                let a = lanes.mul(lanes.mul(silu, up), lanes.splat(weight));
-                [gate, up, a]
-            });
+            map(lanes, [gate, up, a], &mut Activate { weight });
         }
     }
 }
 
+/// [gate, up, _] → [gate, up, w · silu(gate) ∘ up].
+struct Activate<F> {
+    weight: F,
+}
+
+impl<L: Lanes> Ternary<L> for Activate<L::F> {
+    #[inline(always)]
+    fn apply(&mut self, lanes: L, gate: L::F, up: L::F, _: L::F) -> (L::F, L::F, L::F) {
+        let silu = lanes.mul(gate, maths::sigmoid(lanes, gate));
+        (gate, up, lanes.mul(lanes.mul(silu, up), self.weight))
+    }
+}
+
+/// An operation on three values at a time. A trait and no closure: closures are compiled without the instruction set.
+trait Ternary<L: Lanes> {
+    fn apply(&mut self, lanes: L, a: L::F, b: L::F, c: L::F) -> (L::F, L::F, L::F);
+}
+
 /// Applies `op` to three rows of equal length, value by value; all three are written.
 #[inline(always)]
-fn map<L: Lanes>(lanes: L, rows: [&mut [f32]; 3], op: impl Fn(L, [L::F; 3]) -> [L::F; 3]) {
-    let len = rows[0].len();
-    assert!(rows.iter().all(|row| row.len() == len));
-    let rows = rows.map(<[f32]>::as_mut_ptr);
+fn map<L: Lanes>(lanes: L, rows: [&mut [f32]; 3], op: &mut impl Ternary<L>) {
+    let [a, b, c] = rows;
+    let len = a.len();
+    assert!(b.len() == len && c.len() == len);
+    let (a, b, c) = (a.as_mut_ptr(), b.as_mut_ptr(), c.as_mut_ptr());
     let mut at = 0;
     while at + L::N <= len {
         // SAFETY: N values are left in each row.
         unsafe {
-            let results = op(lanes, rows.map(|row| lanes.load(row.add(at))));
-            for (row, result) in rows.into_iter().zip(results) {
-                lanes.store(row.add(at), result);
-            }
+            let (x, y, z) = op.apply(
+                lanes,
+                lanes.load(a.add(at)),
+                lanes.load(b.add(at)),
+                lanes.load(c.add(at)),
+            );
+            lanes.store(a.add(at), x);
+            lanes.store(b.add(at), y);
+            lanes.store(c.add(at), z);
         }
         at += L::N;
     }
     let rest = len - at;
     if rest > 0 {
         let mut buffers = [[0.0f32; 16]; 3];
+        let [u, v, w] = &mut buffers;
         // SAFETY: `rest` values are left in each row, and vectors have at most 16 lanes.
         unsafe {
-            for (buffer, row) in buffers.iter_mut().zip(rows) {
-                std::ptr::copy_nonoverlapping(row.add(at), buffer.as_mut_ptr(), rest);
-            }
-            let results = op(lanes, buffers.map(|buffer| lanes.load(buffer.as_ptr())));
-            for ((buffer, row), result) in buffers.iter_mut().zip(rows).zip(results) {
-                lanes.store(buffer.as_mut_ptr(), result);
-                std::ptr::copy_nonoverlapping(buffer.as_ptr(), row.add(at), rest);
-            }
+            std::ptr::copy_nonoverlapping(a.add(at), u.as_mut_ptr(), rest);
+            std::ptr::copy_nonoverlapping(b.add(at), v.as_mut_ptr(), rest);
+            std::ptr::copy_nonoverlapping(c.add(at), w.as_mut_ptr(), rest);
+            let (x, y, z) = op.apply(
+                lanes,
+                lanes.load(u.as_ptr()),
+                lanes.load(v.as_ptr()),
+                lanes.load(w.as_ptr()),
+            );
+            lanes.store(u.as_mut_ptr(), x);
+            lanes.store(v.as_mut_ptr(), y);
+            lanes.store(w.as_mut_ptr(), z);
+            std::ptr::copy_nonoverlapping(u.as_ptr(), a.add(at), rest);
+            std::ptr::copy_nonoverlapping(v.as_ptr(), b.add(at), rest);
+            std::ptr::copy_nonoverlapping(w.as_ptr(), c.add(at), rest);
         }
     }
 }
@@ -283,19 +311,31 @@ impl Epilogue for GateGradient<'_> {
                     self.dweight.part(s * weight_partials(self.inner) + first / PARTIAL_COLUMNS, 1),
                 )
             };
-            let sum = std::cell::Cell::new(lanes.splat(0.0));
-            map(lanes, [gate, up, a], |lanes, [gate, up, da]| {
-                let sigmoid = maths::sigmoid(lanes, gate);
-                let silu = lanes.mul(gate, sigmoid);
-                let gated = lanes.mul(silu, up);
-                sum.set(lanes.fma(da, gated, sum.get()));
-                let scaled = lanes.mul(da, weight);
-                let bend = lanes.mul(sigmoid, lanes.fma(gate, lanes.sub(one, sigmoid), one));
-                let dgate = lanes.mul(lanes.mul(scaled, up), bend);
-                [dgate, lanes.mul(scaled, silu), lanes.mul(gated, weight)]
-            });
-            dweight[0] = lanes.sum(sum.get());
+            let mut step = Differentiate { weight, one, sum: lanes.splat(0.0) };
+            map(lanes, [gate, up, a], &mut step);
+            dweight[0] = lanes.sum(step.sum);
         }
+    }
+}
+
+/// [gate, up, da] → [dgate, dup, a], adding da · silu(gate) ∘ up to `sum`.
+struct Differentiate<F> {
+    weight: F,
+    one: F,
+    sum: F,
+}
+
+impl<L: Lanes> Ternary<L> for Differentiate<L::F> {
+    #[inline(always)]
+    fn apply(&mut self, lanes: L, gate: L::F, up: L::F, da: L::F) -> (L::F, L::F, L::F) {
+        let sigmoid = maths::sigmoid(lanes, gate);
+        let silu = lanes.mul(gate, sigmoid);
+        let gated = lanes.mul(silu, up);
+        self.sum = lanes.fma(da, gated, self.sum);
+        let scaled = lanes.mul(da, self.weight);
+        let bend = lanes.fma(gate, lanes.sub(self.one, sigmoid), self.one);
+        let dgate = lanes.mul(lanes.mul(scaled, up), lanes.mul(sigmoid, bend));
+        (dgate, lanes.mul(scaled, silu), lanes.mul(gated, self.weight))
     }
 }
 

@@ -153,19 +153,18 @@ pub(crate) fn rms_gradient_row<L: Lanes>(
     let mut sums = [lanes.splat(0.0); 2];
     let mut rest = 0.0;
     let mut i = 0;
-    // SAFETY: i stays below the width of all four.
-    unsafe {
-        let product = |at: usize| {
-            let gained =
-                lanes.mul(lanes.load(dy.as_ptr().add(at)), lanes.load(gain.as_ptr().add(at)));
-            (gained, lanes.load(x.as_ptr().add(at)))
+    while i + L::N <= width {
+        // SAFETY: i + N stays below the width of all three.
+        let (dy, gain, x) = unsafe {
+            (
+                lanes.load(dy.as_ptr().add(i)),
+                lanes.load(gain.as_ptr().add(i)),
+                lanes.load(x.as_ptr().add(i)),
+            )
         };
-        while i + L::N <= width {
-            let (gained, x) = product(i);
-            let sum = &mut sums[i / L::N % 2];
-            *sum = lanes.fma(gained, x, *sum);
-            i += L::N;
-        }
+        let sum = &mut sums[i / L::N % 2];
+        *sum = lanes.fma(lanes.mul(dy, gain), x, *sum);
+        i += L::N;
     }
     while i < width {
         rest += dy[i] * gain[i] * x[i];
