@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use super::pack::{Right, pack_left};
+use super::pack::{pack_left, pack_rows};
 use super::rows::Rows;
 use super::tile::{self, Columns, TILE_ROWS, Update};
 use crate::isa::{Isa, Kernel};
@@ -104,7 +104,7 @@ fn task(
             for start in depth.clone().step_by(DEPTH) {
                 let range = start..depth.end.min(start + DEPTH);
                 pack_left(left, range.clone(), |s| outer.a.row(s), rows.clone());
-                pack_right(isa, right, outer.b, range.clone(), cols.clone());
+                pack_rows(isa, right, outer.b, range.clone(), cols.clone());
                 let update = if start == depth.start { outer.update } else { Update::Add };
                 let (left, right, rows, cols) = (&*left, &*right, rows.clone(), cols.clone());
                 let (k, stride) = (range.len(), outer.b.width);
@@ -112,24 +112,6 @@ fn task(
             }
         });
     });
-}
-
-/// Columns `cols` of the rows `depth` of b into panels.
-fn pack_right(isa: Isa, to: &mut [f32], b: Rows<'_>, depth: Range<usize>, cols: Range<usize>) {
-    if b.index.is_none() {
-        let right = Right::Plain { values: b.values, stride: b.width };
-        return right.pack(isa, to, depth, cols);
-    }
-    let width = 2 * isa.lanes();
-    let k = depth.len();
-    for (panel_idx, first) in cols.clone().step_by(width).enumerate() {
-        let n = width.min(cols.end - first);
-        let panel = &mut to[panel_idx * k * width..][..k * width];
-        for (row, s) in panel.chunks_exact_mut(width).zip(depth.clone()) {
-            row[..n].copy_from_slice(&b.row(s)[first..][..n]);
-            row[n..].fill(0.0);
-        }
-    }
 }
 
 /// All tiles of one pair of packed blocks.

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::rows::Rows;
 use super::tile::TILE_ROWS;
 use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
@@ -51,13 +52,62 @@ impl Kernel for Pack<'_> {
                 }
                 Right::Plain { values, stride } => {
                     for (row, at) in panel.chunks_exact_mut(width).zip(depth.clone()) {
-                        let from = &values[at * stride + first..][..n];
-                        row[..n].copy_from_slice(from);
-                        row[n..].fill(0.0);
+                        copy_row(lanes, row, &values[at * stride + first..][..n]);
                     }
                 }
             }
         }
+    }
+}
+
+/// Rows `depth` of gathered or plain rows into panels, as [`Right::pack`] does.
+pub(crate) fn pack_rows(
+    isa: Isa,
+    to: &mut [f32],
+    rows: Rows<'_>,
+    depth: Range<usize>,
+    cols: Range<usize>,
+) {
+    isa.dispatch_8(PackRows { to, rows, width: 2 * isa.lanes(), depth, cols });
+}
+
+struct PackRows<'a> {
+    to: &'a mut [f32],
+    rows: Rows<'a>,
+    width: usize,
+    depth: Range<usize>,
+    cols: Range<usize>,
+}
+
+impl Kernel for PackRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Self { to, rows, width, depth, cols } = self;
+        let k = depth.len();
+        for (at, s) in depth.enumerate() {
+            let row = rows.row(s);
+            for (panel_idx, first) in cols.clone().step_by(width).enumerate() {
+                let n = width.min(cols.end - first);
+                let to = &mut to[(panel_idx * k + at) * width..][..width];
+                copy_row(lanes, to, &row[first..first + n]);
+            }
+        }
+    }
+}
+
+/// One row of a panel; what `from` lacks becomes zero. Vector by vector: a call of `memcpy` for 64 bytes costs more.
+#[inline(always)]
+fn copy_row<L: Lanes>(lanes: L, to: &mut [f32], from: &[f32]) {
+    if from.len() == to.len() && to.len().is_multiple_of(L::N) {
+        for at in (0..to.len()).step_by(L::N) {
+            // SAFETY: both have N values from `at` on.
+            unsafe { lanes.store(to.as_mut_ptr().add(at), lanes.load(from.as_ptr().add(at))) };
+        }
+    } else {
+        to[..from.len()].copy_from_slice(from);
+        to[from.len()..].fill(0.0);
     }
 }
 
