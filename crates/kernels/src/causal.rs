@@ -13,7 +13,7 @@ use std::ops::Range;
 use crate::gemm::pack::Right;
 use crate::gemm::tile::{self, Columns, RowPointers, TILE_ROWS, Update};
 use crate::heads::Heads;
-use crate::isa::Kernel;
+use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
 use crate::loss::exponentials;
 use crate::pool::Pool;
@@ -304,86 +304,89 @@ pub fn attention_gradient(
     check(n, heads, kept.o.len(), kept.log_sum.len(), kept.turned.len(), kept.raw.len());
     check(n, heads, d_o.len(), kept.log_sum.len(), dturned.len(), draw.len());
     let (dturned, draw) = (SharedMut::new(dturned), SharedMut::new(draw));
-    let width = 2 * pool.isa().lanes();
+    let back = Back { isa: pool.isa(), dturned, draw, d_o, kept, texts };
     pool.run((texts.starts.len() - 1) * heads.n_kv_heads, |task_idx| {
-        let text = texts.text(task_idx / heads.n_kv_heads);
-        let kv_head = task_idx % heads.n_kv_heads;
+        back.text(texts.text(task_idx / heads.n_kv_heads), task_idx % heads.n_kv_heads);
+    });
+}
+
+/// What all tasks of the gradient share.
+struct Back<'a> {
+    isa: Isa,
+    dturned: SharedMut<f32>,
+    draw: SharedMut<f32>,
+    d_o: &'a [f32],
+    kept: Kept<'a>,
+    texts: Texts<'a>,
+}
+
+impl Back<'_> {
+    /// One task: a text and a key head with all its query heads.
+    fn text(&self, text: Range<usize>, kv_head: usize) {
+        let Self { isa, dturned, d_o, kept, texts, .. } = *self;
+        let (width, heads) = (2 * isa.lanes(), texts.heads);
         let view = View::new(&text, kv_head, kept.turned, kept.raw, heads);
-        let (stride, dim) = (text.len().next_multiple_of(width), heads.dim);
-        let wide = dim.next_multiple_of(width);
-        let sizes = [
-            stride * dim,
-            stride * dim,
-            text.len() * wide,
-            QUERIES * stride,
-            QUERIES * stride,
-            QUERIES * wide,
-        ];
+        let (n_keys, dim) = (text.len(), heads.dim);
+        let (stride, wide) = (n_keys.next_multiple_of(width), dim.next_multiple_of(width));
+        let score = QUERIES * stride;
+        let sizes = [stride * dim, stride * dim, n_keys * wide, score, score, QUERIES * wide];
         scratch::with(sizes.iter().sum(), |buffer| {
             let [keys, values, key_rows, p, ds, packed] = split(buffer, sizes);
-            let isa = pool.isa();
-            view.keys_by_column().pack(isa, keys, 0..dim, 0..text.len());
-            view.values_by_column().pack(isa, values, 0..dim, 0..text.len());
-            view.keys_by_row().pack(isa, key_rows, 0..text.len(), 0..dim);
+            view.keys_by_column().pack(isa, keys, 0..dim, 0..n_keys);
+            view.values_by_column().pack(isa, values, 0..dim, 0..n_keys);
+            view.keys_by_row().pack(isa, key_rows, 0..n_keys, 0..dim);
             let per_kv = heads.n_heads / heads.n_kv_heads;
-            let first_head = kv_head * per_kv;
-            for head in first_head..first_head + per_kv {
-                for query in (0..text.len()).step_by(QUERIES) {
-                    let queries = query..text.len().min(query + QUERIES);
-                    let first_token = text.start;
-                    let block = Block { head, first_token, queries, stride };
+            for head in kv_head * per_kv..(kv_head + 1) * per_kv {
+                for query in (0..n_keys).step_by(QUERIES) {
+                    let queries = query..n_keys.min(query + QUERIES);
+                    let block = &Block { head, first_token: text.start, queries, stride };
                     let (p, ds) = (&mut *p, &mut *ds);
-                    isa.dispatch(Scores { block: &block, keys, values, p, ds, d_o, kept, texts });
-                    let n_keys = text.len();
-                    isa.dispatch(QueryGradient {
-                        block: &block,
-                        dturned,
-                        key_rows,
-                        n_keys,
-                        ds,
-                        texts,
-                    });
-                    // A key's gradient begins with the first head's block of queries around it.
-                    let own = if head == first_head { Update::Replace } else { Update::Add };
-                    let sides = [
-                        (
-                            &*p,
-                            d_o,
-                            heads.n_heads * dim,
-                            draw,
-                            heads.raw_width(),
-                            heads.n_heads + heads.n_kv_heads,
-                        ),
-                        (
-                            &*ds,
-                            kept.turned,
-                            heads.turned_width(),
-                            dturned,
-                            heads.turned_width(),
-                            heads.n_heads,
-                        ),
-                    ];
-                    for (weights, from, from_stride, base, stride, first_col) in sides {
-                        let from = &from[(text.start + query) * from_stride + head * dim..];
-                        let right = Right::Plain { values: from, stride: from_stride };
-                        right.pack(isa, packed, 0..block.queries.len(), 0..dim);
-                        let col = (first_col + kv_head) * dim;
-                        let to = Target { base, stride, col };
-                        let (window, packed) = (texts.window, &*packed);
-                        isa.dispatch(KeyGradient {
-                            block: &block,
-                            to,
-                            weights,
-                            packed,
-                            own,
-                            dim,
-                            window,
-                        });
-                    }
+                    isa.dispatch(Scores { block, keys, values, p, ds, d_o, kept, texts });
+                    isa.dispatch(QueryGradient { block, dturned, key_rows, n_keys, ds, texts });
+                    self.keys_and_values(block, kv_head, p, ds, packed);
                 }
             }
         });
-    });
+    }
+
+    /// What a block of queries adds to dV (from P and dO) and to dK (from dS and Q).
+    fn keys_and_values(
+        &self,
+        block: &Block,
+        kv_head: usize,
+        p: &[f32],
+        ds: &[f32],
+        packed: &mut [f32],
+    ) {
+        let heads = self.texts.heads;
+        let (dim, raw, turned) = (heads.dim, heads.raw_width(), heads.turned_width());
+        // A key's gradient begins with the first head's block of queries around it.
+        let is_first = block.head == kv_head * (heads.n_heads / heads.n_kv_heads);
+        let own = if is_first { Update::Replace } else { Update::Add };
+        let value_col = (heads.n_heads + heads.n_kv_heads + kv_head) * dim;
+        let key_col = (heads.n_heads + kv_head) * dim;
+        let sides = [
+            (
+                p,
+                self.d_o,
+                heads.n_heads * dim,
+                Target { base: self.draw, stride: raw, col: value_col },
+            ),
+            (
+                ds,
+                self.kept.turned,
+                turned,
+                Target { base: self.dturned, stride: turned, col: key_col },
+            ),
+        ];
+        for (weights, from, from_stride, to) in sides {
+            let first = (block.first_token + block.queries.start) * from_stride + block.head * dim;
+            let right = Right::Plain { values: &from[first..], stride: from_stride };
+            right.pack(self.isa, packed, 0..block.queries.len(), 0..dim);
+            let (window, packed) = (self.texts.window, &*packed);
+            self.isa.dispatch(KeyGradient { block, to, weights, packed, own, dim, window });
+        }
+    }
 }
 
 /// Cuts a buffer into parts of the given sizes.

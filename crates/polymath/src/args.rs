@@ -66,6 +66,8 @@ pub enum Command {
     Corpus(CorpusCommand),
     /// Train a model from shards, or go on with one.
     Train(Train),
+    /// Train many small models and fit a scaling law to them.
+    Sweep(Sweep),
     /// Measure speed on this machine.
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -589,6 +591,16 @@ pub struct Train {
     /// Stop after this step; `--resume` goes on.
     #[arg(long, value_name = "N")]
     pub until_step: Option<u64>,
+    #[command(flatten)]
+    pub json: Json,
+    #[command(flatten)]
+    pub threads: Threads,
+}
+
+#[derive(Debug, Args)]
+pub struct Sweep {
+    /// The sweep's file; examples/train/sweep.toml is one. Runs that are done are not made again.
+    pub config: PathBuf,
     #[command(flatten)]
     pub json: Json,
     #[command(flatten)]

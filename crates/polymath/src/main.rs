@@ -48,6 +48,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Some(Command::Disclose(disclose)) => commands::disclose::run(&disclose),
         Some(Command::Corpus(command)) => commands::corpus::run(&command),
         Some(Command::Train(train)) => commands::train::run(&train),
+        Some(Command::Sweep(sweep)) => commands::sweep::run(&sweep),
         Some(Command::Bench(command)) => commands::bench::run(&command),
     }
 }

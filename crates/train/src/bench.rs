@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use kernels::gemm::Update;
-use kernels::optimiser::{AdamW, adamw};
 use kernels::pool::Pool;
 use model::config::DecoderConfig;
 use model::cost;
@@ -15,6 +14,7 @@ use crate::batch::Batch;
 use crate::describe::Sizes;
 use crate::initial::{self, Random};
 use crate::network::{Auxiliary, Network, Share};
+use crate::optimise::{self, Moments, Rule, Settings};
 
 /// Which of the two small decoders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,26 +65,41 @@ pub fn sizes(shape: Shape) -> Sizes {
 /// # Errors
 /// Never for the shapes here; the description is checked like any other.
 pub fn run(shape: Shape, n_threads: usize, steps: usize) -> Result<Measured, Error> {
-    let json = sizes(shape).to_json();
+    run_sizes(&sizes(shape), Rule::AdamW, (TEXTS, LENGTH), n_threads, steps)
+}
+
+/// The same for a model of any size and either optimiser, on steps of `n_texts` random texts of `length` tokens.
+///
+/// # Errors
+/// When the sizes describe no model.
+pub fn run_sizes(
+    sizes: &Sizes,
+    rule: Rule,
+    (n_texts, length): (usize, usize),
+    n_threads: usize,
+    steps: usize,
+) -> Result<Measured, Error> {
+    let json = sizes.to_json();
     let config = DecoderConfig::from_hugging_face(&json, Path::new("config.json"))?;
     let pool = Arc::new(Pool::new(n_threads));
     let mut network = Network::new(config, Arc::clone(&pool), Auxiliary::default())?;
     let n = network.layout().len;
     let mut parameters = initial::parameters(network.layout(), network.config().n_layers(), 0);
     let mut gradients = vec![0.0; n];
-    let (mut m, mut v) = (vec![0.0; n], vec![0.0; n]);
+    let mut moments = Moments::new(n);
+    let settings = Settings { rule, ..Settings::default() };
     let mut random = Random::new(1);
     let vocab = network.config().vocab as u64;
     let mut seconds = Vec::new();
     let mut loss = 0.0;
     for step in 0..WARM_UP + steps.max(1) {
         let mut batch = Batch::new();
-        for _ in 0..TEXTS {
-            let text: Vec<u32> = (0..=LENGTH).map(|_| (random.bits() % vocab) as u32).collect();
+        for _ in 0..n_texts {
+            let text: Vec<u32> = (0..=length).map(|_| (random.bits() % vocab) as u32).collect();
             // The peer predicts from every position: one more token is drawn as the last target.
-            batch.push(&text[..LENGTH], None);
+            batch.push(&text[..length], None);
             let last = batch.len() - 1;
-            batch.targets[last] = text[LENGTH];
+            batch.targets[last] = text[length];
             batch.counted[last] = true;
         }
         let begin = Instant::now();
@@ -95,24 +110,17 @@ pub fn run(shape: Shape, n_threads: usize, steps: usize) -> Result<Measured, Err
             earlier_load: &[],
         };
         let outcome = network.pass(&parameters, &mut gradients, &batch, share);
-        let update = AdamW {
-            learning_rate: 1e-3,
-            beta1: 0.9,
-            beta2: 0.999,
-            eps: 1e-8,
-            weight_decay: 0.01,
-            step: step as u64 + 1,
-            gradient_scale: 1.0,
-        };
-        adamw(&pool, &mut parameters, &gradients, &mut m, &mut v, update);
+        let at = (step as u64 + 1, 1e-3, 1.0);
+        let (layout, parameters) = (network.layout(), &mut parameters[..]);
+        optimise::step(&pool, layout, &settings, parameters, &gradients, &mut moments, at);
         seconds.push(begin.elapsed().as_secs_f64());
         loss = outcome.loss_sum / outcome.n_counted as f64;
     }
     let mut timed = seconds.split_off(WARM_UP);
     timed.sort_by(f64::total_cmp);
     let median = timed[timed.len() / 2];
-    let flops = cost::training_flops(network.config(), &[LENGTH as u64; TEXTS]);
-    let n_tokens = (TEXTS * LENGTH) as f64;
+    let flops = cost::training_flops(network.config(), &vec![length as u64; n_texts]);
+    let n_tokens = (n_texts * length) as f64;
     Ok(Measured {
         tokens_per_s: n_tokens / median,
         gflops: flops / median / 1e9,

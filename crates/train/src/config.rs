@@ -65,7 +65,8 @@ pub struct Training {
     pub batch_tokens: Option<u64>,
     /// Tokens per forward and backward pass; bounds memory.
     pub pass_tokens: u64,
-    pub optimiser: Rule,
+    /// Muon for a new model, AdamW for one that is gone on with, where absent.
+    pub optimiser: Option<Rule>,
     pub learning_rate: Option<f64>,
     pub schedule: Form,
     pub warmup_steps: Option<u64>,
@@ -94,7 +95,7 @@ impl Default for Training {
             tokens: None,
             batch_tokens: None,
             pass_tokens: 8192,
-            optimiser: Rule::AdamW,
+            optimiser: None,
             learning_rate: None,
             schedule: Form::Wsd,
             warmup_steps: None,
@@ -115,10 +116,10 @@ impl Default for Training {
 }
 
 impl Training {
-    /// The optimiser's settings.
-    pub fn settings(&self) -> Settings {
+    /// The optimiser's settings; `usual` moves the matrices where the file names no rule.
+    pub fn settings(&self, usual: Rule) -> Settings {
         Settings {
-            rule: self.optimiser,
+            rule: self.optimiser.unwrap_or(usual),
             beta1: self.beta1,
             beta2: self.beta2,
             weight_decay: self.weight_decay,
@@ -216,6 +217,12 @@ impl Config {
         optional.into_iter().flatten().for_each(place);
         config.check()?;
         Ok(config)
+    }
+
+    /// The optimiser's settings for the model of this run.
+    pub fn settings(&self) -> Settings {
+        let continued = self.model.from.is_some();
+        self.training.settings(if continued { Rule::AdamW } else { Rule::Muon })
     }
 
     /// Refuses what cannot be meant.

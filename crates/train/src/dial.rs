@@ -10,6 +10,7 @@
 //! tokens          20 per active parameter (arXiv 2203.15556)
 //! rate, batch     1.1576 · C^−0.1529 and 0.0694 · C^0.3644 tokens, C = training FLOPs (arXiv 2507.17702, eq. 3),
 //!                 the rate at most 4e-3 because the law was fitted above 3e17
+//! optimiser       Muon, scaled so that AdamW's rate fits it (module `optimise`)
 //! ```
 
 use crate::describe::Sizes;

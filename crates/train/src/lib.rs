@@ -18,6 +18,7 @@ pub mod network;
 pub mod optimise;
 pub mod run;
 pub mod schedule;
+pub mod sweep;
 pub mod tensorboard;
 
 pub use error::Error;

@@ -12,6 +12,7 @@ pub mod models;
 pub mod open;
 pub mod plan;
 pub mod serve;
+pub mod sweep;
 pub mod tokens;
 pub mod train;
 pub mod vault;

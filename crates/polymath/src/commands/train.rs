@@ -24,18 +24,10 @@ pub fn run(arguments: &Train) -> anyhow::Result<()> {
     let config = configuration(arguments)?;
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_interrupt(Arc::clone(&stop));
-    let n_threads = arguments.threads.count();
-    let peak = kernels::bench::f32_peak(&Pool::new(n_threads), EFFORT);
-    let options = Options {
-        resume: arguments.resume,
-        until_step: arguments.until_step,
-        n_threads,
-        stop: &stop,
-        now: Timestamp::now,
-        peak_flop_per_s: Some(peak * 1e9),
-        code_version: format!("polymath {}", env!("CARGO_PKG_VERSION")),
-    };
-    let mut teller = Teller { every: !std::io::stderr().is_terminal() };
+    let mut options = options(arguments.threads.count(), &stop);
+    options.resume = arguments.resume;
+    options.until_step = arguments.until_step;
+    let mut teller = Teller::new();
     let summary = run::train(config, &options, &mut Alone, &mut teller)?;
     let totals = &summary.totals;
     if arguments.json.json {
@@ -81,6 +73,20 @@ pub fn run(arguments: &Train) -> anyhow::Result<()> {
     }
 }
 
+/// A new run on this machine, whose peak is measured first.
+pub fn options(n_threads: usize, stop: &AtomicBool) -> Options<'_> {
+    let peak = kernels::bench::f32_peak(&Pool::new(n_threads), EFFORT);
+    Options {
+        resume: false,
+        until_step: None,
+        n_threads,
+        stop,
+        now: Timestamp::now,
+        peak_flop_per_s: Some(peak * 1e9),
+        code_version: format!("polymath {}", env!("CARGO_PKG_VERSION")),
+    }
+}
+
 /// The file's configuration, or one from the dial; flags go before keys.
 fn configuration(arguments: &Train) -> anyhow::Result<Config> {
     let mut config = match &arguments.config {
@@ -117,7 +123,7 @@ fn configuration(arguments: &Train) -> anyhow::Result<Config> {
 }
 
 /// The first interrupt saves and stops; the second ends the program as usual.
-fn stop_on_interrupt(stop: Arc<AtomicBool>) {
+pub fn stop_on_interrupt(stop: Arc<AtomicBool>) {
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
@@ -134,8 +140,14 @@ fn stop_on_interrupt(stop: Arc<AtomicBool>) {
 }
 
 /// One line per step on stderr: rewritten on a terminal, one in ten written to a file.
-struct Teller {
+pub struct Teller {
     every: bool,
+}
+
+impl Teller {
+    pub fn new() -> Self {
+        Self { every: !std::io::stderr().is_terminal() }
+    }
 }
 
 impl Observer for Teller {

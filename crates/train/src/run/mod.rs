@@ -303,7 +303,7 @@ impl Run<'_> {
     }
 }
 
-const JOURNAL: &str = "journal.jsonl";
+pub(crate) const JOURNAL: &str = "journal.jsonl";
 const REPORT: &str = "report.html";
 
 /// Writes under a temporary name and renames, so that a reader sees the old page or the new.

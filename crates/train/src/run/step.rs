@@ -137,7 +137,7 @@ impl Run<'_> {
         if skipped.is_none() {
             let clip = training.clip;
             let scale = if clip > 0.0 && norm > clip { clip / norm } else { 1.0 };
-            let settings = training.settings();
+            let settings = self.config.settings();
             let rates = (step, rate as f32, scale as f32);
             let state = &mut self.state;
             let (parameters, moments) = (&mut state.trained, &mut state.moments);
