@@ -136,6 +136,8 @@ struct Run<'a> {
     /// Seconds of the last steps, for the time left.
     pace: Vec<f64>,
     spare: Option<Snapshot>,
+    /// Seconds that training stood still for the save under way.
+    stall: f64,
     last_bits_per_byte: Option<f64>,
 }
 
@@ -184,8 +186,10 @@ impl Run<'_> {
         if saved_at != self.state.step {
             self.save()?;
         }
+        let began = Instant::now();
         if let Some(saved) = self.store.finish() {
-            self.record_saved(saved, 0.0)?;
+            self.stall += began.elapsed().as_secs_f64();
+            self.record_saved(saved)?;
         }
         let finished = self.state.step >= self.schedule.steps;
         let model_dir = if finished { Some(self.finish()?) } else { None };
@@ -217,15 +221,16 @@ impl Run<'_> {
         let begun = self.store.begin_save(self.state.step, snapshot);
         let stall = began.elapsed().as_secs_f64();
         if let Some(previous) = begun.previous {
-            self.record_saved(previous, stall)?;
+            self.record_saved(previous)?;
         }
+        self.stall = stall;
         Ok(())
     }
 
     fn collect_saved(&mut self) -> Result<(), Error> {
         match self.store.poll() {
             None => Ok(()),
-            Some(saved) => self.record_saved(saved, 0.0),
+            Some(saved) => self.record_saved(saved),
         }
     }
 
@@ -233,7 +238,6 @@ impl Run<'_> {
     fn record_saved(
         &mut self,
         saved: Result<Saved, crate::checkpoint::Error>,
-        stall_seconds: f64,
     ) -> Result<(), Error> {
         match saved {
             Err(error) => self.observer.note(&error.to_string()),
@@ -242,7 +246,7 @@ impl Run<'_> {
                     step: saved.step,
                     bytes: saved.bytes,
                     seconds: saved.seconds,
-                    stall_seconds,
+                    stall_seconds: self.stall,
                     sha256: saved.sha256,
                 };
                 self.spare = Some(saved.snapshot);

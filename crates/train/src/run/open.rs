@@ -112,6 +112,7 @@ impl<'a> Run<'a> {
             joules: 0.0,
             pace: Vec::new(),
             spare: None,
+            stall: 0.0,
             last_bits_per_byte: None,
             config,
         })
