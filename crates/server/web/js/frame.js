@@ -6,7 +6,7 @@ import { bytes } from "./format.js";
 import { Icon } from "./icons.js";
 import { nextTheme, saveSettings } from "./settings.js";
 
-const WAYS = [["ask", "Ask"], ["search", "Search"], ["found", "Found"], ["vault", "Vault"], ["models", "Models"]];
+const WAYS = [["ask", "Ask"], ["search", "Search"], ["found", "Found"], ["vault", "Vault"], ["models", "Models"], ["plan", "Plan"]];
 /** Shown to those who train. */
 const RUNS = ["runs", "Runs"];
 
