@@ -2,8 +2,8 @@
 //!
 //! Training on a processor computes in f32 and moves nothing over a network, so the step is its products at the share
 //! of the machine's measured peak that they reach, its attention at another, and what is read and written once per
-//! step: gradients, weights, averages. The peak is measured when the run begins; the shares are those of
-//! `polymath bench train` (docs/LOG.md), whose shapes took no part in any run that is predicted.
+//! step: gradients, weights, averages. The peak is measured when the run begins. The shares are round estimates from
+//! the rates of the kernels (docs/kernels.md), fitted to no run: each run's disclosure says how far off they were.
 
 use model::config::DecoderConfig;
 use model::cost;

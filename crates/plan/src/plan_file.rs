@@ -266,7 +266,8 @@ impl ModelPart {
         if let Some((field, Some(value))) =
             sizes.into_iter().chain(others).find(|(_, value)| value.is_some())
         {
-            let reason = "beside model.parameters, layers and widths follow by rule; give one or the other";
+            let reason =
+                "beside model.parameters, layers and widths follow by rule; give one or the other";
             let field = format!("model.{field}");
             return Err(Error::field(&field, value, reason, "parameters = 405e9"));
         }
@@ -283,7 +284,8 @@ impl ModelPart {
             }
         };
         crate::sizes::shape(parameters, vocab, experts).ok_or_else(|| {
-            let reason = "the vocabulary's tables alone are larger; give more parameters or a smaller vocab";
+            let reason =
+                "the vocabulary's tables alone are larger; give more parameters or a smaller vocab";
             Error::field("model.parameters", parameters, reason, example)
         })
     }

@@ -237,8 +237,7 @@ fn minisign_agrees() {
 /// OPT-175B, with and without what was recomputed, and altered afterwards.
 #[test]
 fn someone_elses_run_is_disclosed_from_declared_facts_and_can_be_recounted() {
-    let facts =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/disclose/opt-175b.toml");
+    let facts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/disclose/opt-175b.toml");
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("opt.json");
     let out_text = out.to_str().expect("a path");
@@ -253,8 +252,7 @@ fn someone_elses_run_is_disclosed_from_declared_facts_and_can_be_recounted() {
         disclose(Path::new("verify"), &[file.to_str().expect("a path"), "--facts", facts])
     };
     assert!(said(&verify(&out)).contains("values: all as the facts say"));
-    std::fs::write(&out, text.replace("1024", "1000"))
-        .expect("written");
+    std::fs::write(&out, text.replace("1024", "1000")).expect("written");
     assert_eq!(verify(&out).status.code(), Some(1));
     assert!(said(&disclose(&facts, &[])).starts_with("# Disclosure: OPT-175B\n"));
 }

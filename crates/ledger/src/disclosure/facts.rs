@@ -45,7 +45,12 @@ impl Writer<'_> {
         self.facts.push((id, fact));
     }
 
-    pub(super) fn declared(&mut self, id: &'static str, label: &'static str, value: impl Into<Value>) {
+    pub(super) fn declared(
+        &mut self,
+        id: &'static str,
+        label: &'static str,
+        value: impl Into<Value>,
+    ) {
         self.add(id, label, value, "", Kind::Declared, "stated by whoever made the run");
     }
 

@@ -61,7 +61,8 @@ pub(super) fn eu(disclosure: &Disclosure) -> Value {
     let energy = disclosure.fact("energy", "mwh");
     let compute = disclosure.fact("compute", "cumulative_model_flop");
     let declared = compute.filter(|_| disclosure.declared.is_some());
-    let counted = "operation counting per step; rolled-back steps and evaluations excluded, stated apart";
+    let counted =
+        "operation counting per step; rolled-back steps and evaluations excluded, stated apart";
     json!({
         "model_name": disclosure.name(),
         "model_authenticity": of("identity", "weights_sha256"),

@@ -34,7 +34,7 @@ use crate::journal::Contents;
 use crate::totals::Totals;
 
 pub use build::disclose;
-pub use declared::{DeclaredRun, Declaration, disclose_declared};
+pub use declared::{Declaration, DeclaredRun, disclose_declared};
 pub use hugging_face::model_card;
 pub use markdown::page;
 pub use spdx::document;

@@ -16,11 +16,7 @@ pub struct Difference {
 
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{}: the document says {}, the recount {}",
-            self.place, self.stated, self.counted
-        )
+        write!(f, "{}: the document says {}, the recount {}", self.place, self.stated, self.counted)
     }
 }
 
@@ -41,10 +37,7 @@ pub fn recount_declared(document: &Value, run: &DeclaredRun, text: &str) -> Vec<
     against(document, |at| disclose_declared(run, text, at).ok())
 }
 
-fn against(
-    document: &Value,
-    again: impl Fn(Timestamp) -> Option<Disclosure>,
-) -> Vec<Difference> {
+fn against(document: &Value, again: impl Fn(Timestamp) -> Option<Disclosure>) -> Vec<Difference> {
     let mut differences = Vec::new();
     let schema = &document["schema"];
     let at = document["generated_at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());

@@ -54,8 +54,12 @@ fn write(arguments: &WriteDisclosure) -> anyhow::Result<()> {
 
 /// The disclosure of someone else's run, from a file of facts.
 fn write_declared(file: &Path, arguments: &WriteDisclosure) -> anyhow::Result<()> {
-    if arguments.html.is_some() || !arguments.before.is_empty() || !arguments.experiment.is_empty() {
-        bail!("{} is a file of facts: it has no curves and no other runs; --format says the form", file.display());
+    if arguments.html.is_some() || !arguments.before.is_empty() || !arguments.experiment.is_empty()
+    {
+        bail!(
+            "{} is a file of facts: it has no curves and no other runs; --format says the form",
+            file.display()
+        );
     }
     let text = read_text(file)?;
     let run = read_facts(file, &text)?;

@@ -71,7 +71,8 @@ impl Count {
             (None, None, Some(h)) => {
                 // A repeated forward pass is a quarter of what was issued.
                 let own = if h.counts_recompute && run.compute.recomputes() { 0.75 } else { 1.0 };
-                let how = "hardware: chips × time × rate; recomputation taken off where it was counted";
+                let how =
+                    "hardware: chips × time × rate; recomputation taken off where it was counted";
                 (own * h.flop, own * h.low, own * h.high, how)
             }
             (None, None, None) => {

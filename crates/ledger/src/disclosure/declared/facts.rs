@@ -67,7 +67,8 @@ fn architecture(to: &mut Writer<'_>, run: &DeclaredRun, count: &Count) {
     }
     to.declared("precision", "number format", a.precision.clone());
     if let Some(operations) = &count.operations {
-        let how = "attention, feed-forward blocks and output head; the lookup of the embedding is free";
+        let how =
+            "attention, feed-forward blocks and output head; the lookup of the embedding is free";
         let label = "weights in products for one token";
         let weights = number(Some(operations.matrix_weights.round()));
         to.add("matrix_weights_per_token", label, weights, "", Kind::Derived, how);
@@ -113,7 +114,9 @@ fn compute(to: &mut Writer<'_>, run: &DeclaredRun, count: &Count) {
             "attention as if every position saw all others in its span (arXiv 2204.02311, appendix B)",
         );
         let how = match (run.compute.recomputes(), run.compute.kernels_skip_mask) {
-            (true, true) => "with the forward pass of every layer done twice; kernels skip the mask",
+            (true, true) => {
+                "with the forward pass of every layer done twice; kernels skip the mask"
+            }
             (true, false) => {
                 "with the forward pass of every layer done twice and the masked half of attention"
             }
@@ -216,7 +219,8 @@ fn energy(to: &mut Writer<'_>, run: &DeclaredRun) {
             let of = |share: f64| hours * watts * (share + HOSTS) * pue / 1e3;
             let (low, mid, high) = DRAWN;
             let range = Range { value: of(mid), low: of(low), high: of(high) };
-            let how = "chip-hours × board power × (share drawn in training + hosts and network) × PUE";
+            let how =
+                "chip-hours × board power × (share drawn in training + hosts and network) × PUE";
             to.range("kwh_at_meter", "energy", range, "kWh", Kind::Estimated, how);
             range
         }
@@ -230,8 +234,7 @@ fn energy(to: &mut Writer<'_>, run: &DeclaredRun) {
     to.add("grid_g_per_kwh", "emissions of the grid", grid, "g CO2e/kWh", Kind::Declared, source);
     to.declared("location", "place", e.location.clone());
     if let Some(grid) = grid {
-        let grams =
-            Range { value: kwh.value * grid, low: kwh.low * grid, high: kwh.high * grid };
+        let grams = Range { value: kwh.value * grid, low: kwh.low * grid, high: kwh.high * grid };
         let how = "energy × emissions of the grid";
         to.range("co2e_g", "emissions", grams, "g CO2e", Kind::Estimated, how);
     }
@@ -242,7 +245,14 @@ fn cost(to: &mut Writer<'_>, run: &DeclaredRun) {
     let source = c.source.as_deref().unwrap_or("no source given");
     to.add("usd", "cost of training", c.usd, "US dollars", Kind::Declared, source);
     let price = c.usd_per_chip_hour;
-    to.add("usd_per_chip_hour", "price of a chip-hour", price, "US dollars", Kind::Declared, source);
+    to.add(
+        "usd_per_chip_hour",
+        "price of a chip-hour",
+        price,
+        "US dollars",
+        Kind::Declared,
+        source,
+    );
     if let (None, Some(price), Some(hours)) = (c.usd, price, chip_hours(run)) {
         let how = "chip-hours × price";
         to.add("usd", "cost of training", price * hours, "US dollars", Kind::Derived, how);

@@ -219,7 +219,8 @@ impl DeclaredRun {
         let sound = |span: &Span| span.layers >= 1.0 && span.positions >= 1.0;
         let layers = self.architecture.layers.unwrap_or(narrow);
         if !self.architecture.span.iter().all(sound) || narrow > layers {
-            let example = "span = [{ layers = 18, positions = 1024 }], not more layers than there are";
+            let example =
+                "span = [{ layers = 18, positions = 1024 }], not more layers than there are";
             return Err(wrong("architecture.span", format!("{narrow} layers"), example));
         }
         Ok(())
