@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::Running;
-use common::browser::{Browser, accessibility_rules, requests_elsewhere};
+use common::browser::Browser;
+use common::{Running, accessibility_rules, requests_elsewhere};
 
 const ESCAPE: &str = "\u{e00c}";
 
