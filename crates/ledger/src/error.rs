@@ -43,6 +43,9 @@ pub enum Error {
     )]
     Signature(String),
 
+    #[error("{field} is {value}; what can be said here: {example}")]
+    Facts { field: String, value: String, example: String },
+
     #[error("{}, line {line}: {what}", path.display())]
     Order { path: PathBuf, line: u64, what: String },
 }

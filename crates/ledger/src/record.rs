@@ -51,6 +51,22 @@ pub struct RunStarted {
     pub declared: Declared,
     pub planned_steps: Option<u64>,
     pub planned_tokens: Option<u64>,
+    /// What was predicted of this run, where it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Planned>,
+}
+
+/// A prediction made before the first step.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Planned {
+    /// What it was computed from, in a sentence.
+    pub method: String,
+    pub steps: u64,
+    pub step_s: f64,
+    /// The range that was promised.
+    pub step_s_low: f64,
+    pub step_s_high: f64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use serde::Serialize;
+
 use crate::constants::Constants;
 use crate::predict::{Outcome, Prediction, held_out, predict};
 use crate::runs::Run;
 
 /// Errors of some rows, in per cent of the measured step time.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Errors {
     pub n: usize,
     /// Of the absolute errors.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
@@ -60,7 +60,7 @@ impl Precision {
     }
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Peaks {
     pub bf16: f64,
@@ -69,10 +69,10 @@ pub struct Peaks {
 }
 
 /// One line of the table. Units as in the file: TFLOP/s, GiB, TB/s, GB/s per direction, W, US dollars.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Chip {
-    #[serde(skip)]
+    #[serde(skip_deserializing)]
     pub name: String,
     /// Other spellings.
     pub names: Vec<String>,

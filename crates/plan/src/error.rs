@@ -12,6 +12,9 @@ pub enum Error {
     Field { field: String, value: String, reason: String, example: String },
     #[error("no layout of {chips} {chip} chips holds this model: {reason}")]
     NoLayout { chips: u32, chip: String, reason: String },
+    /// Nobody waits for the answer any more.
+    #[error("the search was stopped")]
+    Stopped,
     #[error("the model description: {0}")]
     Model(#[from] model::Error),
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::chips::{self, Chip, Precision};
@@ -10,7 +10,7 @@ use crate::constants::{Constants, Stack};
 use crate::shape::{Experts, Shape};
 use crate::step::Job;
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanFile {
     pub model: Option<ModelPart>,
@@ -23,12 +23,15 @@ pub struct PlanFile {
     pub claims: Vec<crate::timeline::ClaimPart>,
 }
 
-/// Sizes, or a Hugging Face `config.json` beside the plan.
-#[derive(Debug, Clone, Deserialize)]
+/// Sizes, or the number of parameters alone ([`crate::sizes`] makes a shape of it), or a Hugging Face `config.json`
+/// beside the plan.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelPart {
     pub name: Option<String>,
     pub config: Option<String>,
+    /// All parameters, in place of layers and widths.
+    pub parameters: Option<f64>,
     pub layers: Option<f64>,
     pub hidden: Option<f64>,
     pub heads: Option<f64>,
@@ -45,10 +48,12 @@ pub struct ModelPart {
     pub dense_layers: Option<f64>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingPart {
-    pub tokens: f64,
+    pub tokens: Option<f64>,
+    /// In place of tokens: as many as the best layout reads in so many days.
+    pub days: Option<f64>,
     pub sequence: f64,
     /// Sequences per step.
     pub global_batch: f64,
@@ -68,7 +73,7 @@ fn usual_software() -> String {
 }
 
 /// Chips, their wiring, prices and failures. What is left out has the chip table's value or the default here.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterPart {
     pub chip: String,
@@ -94,7 +99,7 @@ pub struct ClusterPart {
     pub restart_s: Option<f64>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SearchPart {
     /// `time`, `cost` or `energy`.
@@ -114,7 +119,7 @@ impl Default for SearchPart {
 }
 
 /// Values of the cluster after defaults.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct Cluster {
     pub chips: u32,
     pub usd_per_chip_hour: f64,
@@ -135,7 +140,10 @@ pub struct Cluster {
 pub struct Plan<'a> {
     pub name: String,
     pub job: Job<'a>,
+    /// A single step's where `days` decides.
     pub tokens: f64,
+    /// Days to train for, in place of tokens.
+    pub days: Option<f64>,
     pub cluster: Cluster,
     pub search: SearchPart,
 }
@@ -195,6 +203,9 @@ impl ModelPart {
             let config = model::config::DecoderConfig::from_hugging_face(&json, &path)?;
             return Ok(Shape::from_config(&config));
         }
+        if let Some(parameters) = self.parameters {
+            return self.of_size(parameters);
+        }
         let need = |field: &str, value: Option<f64>, high: f64, example: &str| {
             let name = format!("model.{field}");
             match value {
@@ -243,6 +254,39 @@ impl ModelPart {
             latent: None,
             window: 0.0,
             sinks: false,
+        })
+    }
+}
+
+impl ModelPart {
+    /// A shape by rule; what contradicts the number of parameters may not be said beside it.
+    fn of_size(&self, parameters: f64) -> Result<Shape, Error> {
+        let sizes = [("layers", self.layers), ("hidden", self.hidden), ("heads", self.heads)];
+        let others = [("kv_heads", self.kv_heads), ("head_dim", self.head_dim), ("ffn", self.ffn)];
+        if let Some((field, Some(value))) =
+            sizes.into_iter().chain(others).find(|(_, value)| value.is_some())
+        {
+            let reason =
+                "beside model.parameters, layers and widths follow by rule; give one or the other";
+            let field = format!("model.{field}");
+            return Err(Error::field(&field, value, reason, "parameters = 405e9"));
+        }
+        let example = "parameters = 405e9";
+        let parameters = within("model.parameters", "", parameters, 1e6, 1e15, example)?;
+        let vocab = self.vocab.unwrap_or(128_256.0);
+        let vocab = within("model.vocab", "", vocab, 1.0, 1e7, "vocab = 128256")?;
+        let experts = match self.experts {
+            None => None,
+            Some(n) => {
+                let n = within("model.experts", "", n, 2.0, 1e5, "experts = 256")?;
+                let topk = within("model.topk", "", self.topk.unwrap_or(8.0), 1.0, n, "topk = 8")?;
+                Some((n, topk))
+            }
+        };
+        crate::sizes::shape(parameters, vocab, experts).ok_or_else(|| {
+            let reason =
+                "the vocabulary's tables alone are larger; give more parameters or a smaller vocab";
+            Error::field("model.parameters", parameters, reason, example)
         })
     }
 }
@@ -326,8 +370,7 @@ impl PlanFile {
             1e8,
             "global_batch = 2048",
         )?;
-        let tokens =
-            within("training.tokens", "tokens", training.tokens, 1.0, 1e17, "tokens = 15e12")?;
+        let (tokens, days) = training.amount(batch.floor() * sequence)?;
         let domain = self.cluster.domain.unwrap_or(f64::from(chip.domain));
         let domain = within("cluster.domain", "chips", domain, 1.0, 1e6, "domain = 8")?;
         let nic = self.cluster.nic_gb_s.unwrap_or(chip.nic_gb_s);
@@ -342,9 +385,31 @@ impl PlanFile {
             name: model.name.clone().unwrap_or_else(|| "model".into()),
             job,
             tokens,
+            days,
             cluster,
             search: self.search.clone(),
         })
+    }
+}
+
+impl TrainingPart {
+    /// Tokens, and the days that decide them instead.
+    fn amount(&self, step: f64) -> Result<(f64, Option<f64>), Error> {
+        let example = "tokens = 15e12";
+        match (self.tokens, self.days) {
+            (Some(tokens), None) => {
+                Ok((within("training.tokens", "tokens", tokens, 1.0, 1e17, example)?, None))
+            }
+            (None, Some(days)) => {
+                let days = within("training.days", "days", days, 1e-3, 1e5, "days = 90")?;
+                Ok((step, Some(days)))
+            }
+            (tokens, _) => {
+                let value = tokens.map_or("missing".to_string(), |tokens| tokens.to_string());
+                let reason = "either tokens or days say how long a run is, not both";
+                Err(Error::field("training.tokens", value, reason, example))
+            }
+        }
     }
 }
 

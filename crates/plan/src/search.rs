@@ -11,7 +11,7 @@
 
 use std::collections::HashSet;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use serde::Serialize;
@@ -43,6 +43,8 @@ pub struct Candidate {
 #[derive(Debug, Clone, Serialize)]
 pub struct Found {
     pub best: Vec<Candidate>,
+    /// Tokens of the run: the plan's, or what its days are enough for.
+    pub tokens: f64,
     /// Layouts whose memory and, where they fit, time and money were computed.
     pub layouts: usize,
     pub fitting: usize,
@@ -72,6 +74,16 @@ struct Split {
 
 /// Searches with `threads` threads; `prune: false` costs every layout.
 pub fn search(plan: &Plan<'_>, threads: usize, prune: bool) -> Result<Found, Error> {
+    search_unless(plan, threads, prune, &AtomicBool::new(false))
+}
+
+/// The same, given up with [`Error::Stopped`] soon after `stop` is set.
+pub fn search_unless(
+    plan: &Plan<'_>,
+    threads: usize,
+    prune: bool,
+    stop: &AtomicBool,
+) -> Result<Found, Error> {
     let begun = Instant::now();
     let splits = splits(plan);
     let next = AtomicUsize::new(0);
@@ -85,6 +97,9 @@ pub fn search(plan: &Plan<'_>, threads: usize, prune: bool) -> Result<Found, Err
             scope.spawn(|| {
                 let mut mine = Vec::new();
                 while let Some(split) = splits.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
                     let worst = {
                         let kept = kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                         if kept.len() == top { kept[top - 1].score } else { f64::INFINITY }
@@ -106,14 +121,19 @@ pub fn search(plan: &Plan<'_>, threads: usize, prune: bool) -> Result<Found, Err
             });
         }
     });
+    if stop.load(Ordering::Relaxed) {
+        return Err(Error::Stopped);
+    }
     let seconds = begun.elapsed().as_secs_f64().max(1e-9);
     let layouts = layouts.into_inner();
     let kept = kept.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     if kept.is_empty() {
         return Err(no_layout(plan, layouts));
     }
+    let plan = &with_tokens(plan, &kept[0].layout);
     Ok(Found {
         best: kept.iter().map(|costed| candidate(plan, &costed.layout)).collect(),
+        tokens: plan.tokens,
         layouts,
         fitting: fitting.into_inner(),
         splits_skipped: skipped.into_inner(),
@@ -121,6 +141,19 @@ pub fn search(plan: &Plan<'_>, threads: usize, prune: bool) -> Result<Found, Err
         layouts_per_s: layouts as f64 / seconds,
         threads,
     })
+}
+
+/// The plan with the tokens that its days are enough for under a layout. The order of layouts does not depend on
+/// them: time, money and energy all grow with the steps.
+fn with_tokens<'a>(plan: &Plan<'a>, layout: &Layout) -> Plan<'a> {
+    let mut plan = plan.clone();
+    if let Some(days) = plan.days {
+        let step_s = plan.job.step(layout).total_s;
+        let one = totals(&plan.cluster, paid(&plan, layout.chips()), 1.0, step_s);
+        let steps = (days / one.days).floor().max(1.0);
+        plan.tokens = steps * plan.job.global_batch * plan.job.seq;
+    }
+    plan
 }
 
 fn no_layout(plan: &Plan<'_>, layouts: usize) -> Error {
@@ -400,7 +433,7 @@ fn is_same(layout: &Layout, name: &str, value: u32) -> bool {
 }
 
 /// The parts of the step in which one layout loses most against another, in words.
-fn compare(one: &Candidate, winner: &Candidate) -> String {
+pub fn compare(one: &Candidate, winner: &Candidate) -> String {
     if one.layout == winner.layout {
         return "this is the winner".into();
     }

@@ -16,7 +16,7 @@ use crate::whole_run::Range;
 /// GPT-4's training FLOPs with Epoch AI's 90 % interval.
 pub const GPT4_FLOP: Range = Range { low: 8.2e24, mid: 2.1e25, high: 4.4e25 };
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimelinePart {
     /// Year and month, `2023-12`.
@@ -44,7 +44,7 @@ fn six() -> f64 {
 }
 
 /// A statement about compute, to be checked.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimPart {
     pub name: String,

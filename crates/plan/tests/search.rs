@@ -186,6 +186,7 @@ fn measured_layouts_of_megatron_bridge_are_found_valid_and_rank_high() {
             name: run.model.clone(),
             job: Job::new(shape, chip, run.precision(), seq, batch, stack, constants),
             tokens: 1e12,
+            days: None,
             cluster: cluster.resolve().unwrap().1,
             search: SearchPart { top: 5, ..SearchPart::default() },
         };

@@ -84,13 +84,17 @@ pub struct Disclose {
 
 #[derive(Debug, Subcommand)]
 pub enum DiscloseCommand {
-    /// Count again from the journals whether a disclosure (JSON) holds, and check its signature.
+    /// Count again from the journals, or from the file of facts, whether a disclosure (JSON) holds, and check its
+    /// signature.
     Verify {
         /// The document; its signature is looked for beside it, as FILE.minisig.
         file: PathBuf,
         /// Directories of the runs it names, the one whose weights are disclosed first.
-        #[arg(long, value_name = "DIR", required = true)]
+        #[arg(long, value_name = "DIR", required_unless_present = "facts")]
         run: Vec<PathBuf>,
+        /// The facts it was written from, where the run is someone else's.
+        #[arg(long, value_name = "FILE", conflicts_with = "run")]
+        facts: Option<PathBuf>,
         /// The public key of whoever signed it.
         #[arg(long, value_name = "FILE")]
         public_key: Option<PathBuf>,
@@ -101,7 +105,8 @@ pub enum DiscloseCommand {
 
 #[derive(Debug, Args)]
 pub struct WriteDisclosure {
-    /// Directory of the run whose weights are disclosed, with journal.jsonl inside.
+    /// Directory of the run whose weights are disclosed, with journal.jsonl inside; or facts about someone else's run
+    /// (TOML; examples/disclose has some).
     #[arg(required = true)]
     pub run_dir: Option<PathBuf>,
     /// Form of the document: everything as JSON, a page, a Hugging Face model card, SPDX 3.0 with the AI profile.

@@ -233,3 +233,26 @@ fn minisign_agrees() {
     std::fs::write(&document, text + " ").expect("written");
     assert!(!check().expect("minisign runs").success());
 }
+
+/// OPT-175B, with and without what was recomputed, and altered afterwards.
+#[test]
+fn someone_elses_run_is_disclosed_from_declared_facts_and_can_be_recounted() {
+    let facts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/disclose/opt-175b.toml");
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("opt.json");
+    let out_text = out.to_str().expect("a path");
+    said(&disclose(&facts, &["--format", "json", "--out", out_text]));
+    let text = std::fs::read_to_string(&out).expect("a document");
+    let document: Value = serde_json::from_str(&text).expect("JSON");
+    let flop = |id: &str| document["compute"][id]["value"].as_f64().expect(id);
+    assert!((flop("hardware_flop") / 4.30e23 - 1.0).abs() < 0.01);
+    assert!((flop("six_n_d_flop") / 3.15e23 - 1.0).abs() < 0.01);
+    let verify = |file: &Path| {
+        let facts = facts.to_str().expect("a path");
+        disclose(Path::new("verify"), &[file.to_str().expect("a path"), "--facts", facts])
+    };
+    assert!(said(&verify(&out)).contains("values: all as the facts say"));
+    std::fs::write(&out, text.replace("1024", "1000")).expect("written");
+    assert_eq!(verify(&out).status.code(), Some(1));
+    assert!(said(&disclose(&facts, &[])).starts_with("# Disclosure: OPT-175B\n"));
+}

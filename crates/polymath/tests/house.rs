@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("plan", &["model"]),
     ("train", &["kernels", "model", "corpus", "infer", "ledger"]),
     ("assistant", &["infer", "corpus", "vault"]),
-    ("server", &["assistant", "infer", "corpus", "vault", "ledger"]),
+    ("server", &["assistant", "infer", "corpus", "vault", "ledger", "plan"]),
     (
         "polymath",
         &[

@@ -44,6 +44,14 @@ impl Error {
         }
     }
 
+    /// What the planner says names the field and the way out already.
+    pub(crate) fn plan(error: plan::Error) -> Self {
+        match error {
+            plan::Error::Stopped => Error::Busy,
+            error => Error::BadRequest(error.to_string()),
+        }
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Error::Refused(_) => StatusCode::FORBIDDEN,

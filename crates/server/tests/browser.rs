@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::Running;
 use common::browser::Browser;
+use common::{Running, accessibility_rules, requests_elsewhere};
 
 const ESCAPE: &str = "\u{e00c}";
 
@@ -79,7 +79,7 @@ fn colours_change_and_stay_and_a_narrow_screen_scrolls_only_down() {
     browser.wait_for("getComputedStyle(document.body).backgroundColor === 'rgb(22, 21, 19)'");
     browser.open(&format!("http://{}/", running.host()));
     browser.wait_for("document.documentElement.dataset.theme === 'dark'");
-    for way in ["ask", "search", "found", "vault", "models", "settings"] {
+    for way in ["ask", "search", "found", "vault", "models", "plan", "settings"] {
         browser.evaluate(&format!("location.hash = '#/{way}'"));
         browser.wait_for("document.querySelector('h1')");
         assert_eq!(
@@ -145,24 +145,4 @@ fn without_the_token_the_door_is_shut() {
     let running = Running::start();
     browser.open(&format!("http://{}/", running.host()));
     assert!(browser.text("h1").contains("locked"));
-}
-
-/// The source of `axe-core`, which `scripts/test` fetches.
-fn accessibility_rules() -> Option<String> {
-    let fetched = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.cache/axe/axe.min.js");
-    let path = std::env::var("POLYMATH_TEST_AXE").unwrap_or_else(|_| fetched.to_owned());
-    let rules = std::fs::read_to_string(&path);
-    if rules.is_err() {
-        eprintln!("skipped: {path} is not there; scripts/test fetches axe-core");
-    }
-    rules.ok()
-}
-
-/// What was asked of anybody but our server. The browser's own start page (`chrome:`, `data:`) asks nobody.
-fn requests_elsewhere(browser: &Browser, running: &Running) -> Vec<String> {
-    let origin = format!("http://{}/", running.host());
-    let inside = |url: &String| {
-        url.starts_with(&origin) || url.starts_with("chrome") || url.starts_with("data:")
-    };
-    browser.requests().into_iter().filter(|url| !inside(url)).collect()
 }

@@ -86,6 +86,7 @@ fn train_with(
         stop: &stop,
         now: Timestamp::now,
         peak_flop_per_s: None,
+        planner: None,
         code_version: "test".into(),
     };
     run::train(config.clone(), &options, &mut Alone, &mut Notes::default())

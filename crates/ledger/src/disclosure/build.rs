@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Account, Check, Disclosure, Evidence, Role, facts, forms, thresholds};
+use super::{Account, Check, Disclosure, Evidence, Role, facts, forms, planned, thresholds};
 use crate::Timestamp;
 use crate::history::Ending;
 use crate::record::BaseModel;
@@ -43,6 +43,7 @@ pub fn disclose(
         thresholds,
         checks: checks(subject),
         journals: accounts.iter().map(evidence).collect(),
+        declared: None,
         forms: Vec::new(),
     };
     disclosure.forms =
@@ -129,5 +130,6 @@ fn checks(account: &Account<'_>) -> Vec<Check> {
             ));
         }
     }
+    checks.extend(planned::check(account));
     checks
 }

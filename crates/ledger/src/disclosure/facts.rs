@@ -3,22 +3,22 @@
 use serde_json::{Value, json};
 
 use super::build::Cumulative;
-use super::{Account, Fact, Kind, Section};
+use super::{Account, Fact, Kind, Section, planned};
 use crate::energy::{Method, Reading};
 use crate::history::Ending;
 use crate::totals::Range;
 
-type Facts = Vec<(&'static str, Fact)>;
+pub(super) type Facts = Vec<(&'static str, Fact)>;
 
-/// Writes facts that are read from one journal.
-struct Writer<'a> {
-    evidence: &'a str,
-    facts: Facts,
+/// Writes facts that are read from one journal, or one file.
+pub(super) struct Writer<'a> {
+    pub(super) evidence: &'a str,
+    pub(super) facts: Facts,
 }
 
 impl Writer<'_> {
     /// Empty texts are left out: a field nobody filled says nothing.
-    fn add(
+    pub(super) fn add(
         &mut self,
         id: &'static str,
         label: &'static str,
@@ -45,7 +45,12 @@ impl Writer<'_> {
         self.facts.push((id, fact));
     }
 
-    fn declared(&mut self, id: &'static str, label: &'static str, value: impl Into<Value>) {
+    pub(super) fn declared(
+        &mut self,
+        id: &'static str,
+        label: &'static str,
+        value: impl Into<Value>,
+    ) {
         self.add(id, label, value, "", Kind::Declared, "stated by whoever made the run");
     }
 
@@ -53,11 +58,11 @@ impl Writer<'_> {
         self.add(id, label, value, "", Kind::Derived, "the run's configuration");
     }
 
-    fn flop(&mut self, id: &'static str, label: &'static str, value: f64, method: &str) {
+    pub(super) fn flop(&mut self, id: &'static str, label: &'static str, value: f64, method: &str) {
         self.add(id, label, value, "FLOP", Kind::Derived, method);
     }
 
-    fn range(
+    pub(super) fn range(
         &mut self,
         id: &'static str,
         label: &'static str,
@@ -92,6 +97,7 @@ pub(super) fn sections(
         section("time", "Time", &|to| time(to, account)),
         section("energy", "Energy and emissions", &|to| energy(to, account, cumulative)),
         section("results", "Results", &|to| results(to, account)),
+        section("plan", "Plan and outcome", &|to| planned::facts(to, account)),
     ]
 }
 

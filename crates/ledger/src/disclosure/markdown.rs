@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::{Disclosure, Fact};
+use super::{Declaration, Disclosure, Fact};
 
 /// The page, in Markdown.
 pub fn page(disclosure: &Disclosure) -> String {
@@ -42,7 +42,7 @@ pub(super) fn summary(disclosure: &Disclosure) -> String {
     if let Some(wasted) = number("compute", "wasted_pct") {
         sentences.push(format!("{} % of all work was rolled back.", amount(wasted)));
     }
-    match disclosure.fact("energy", "kwh") {
+    match disclosure.fact("energy", "kwh").or(disclosure.fact("energy", "kwh_at_meter")) {
         Some(kwh) => {
             let mut sentence = format!("The machine used {} ({})", stated(kwh), kwh.kind.name());
             if let Some(grams) = disclosure.fact("energy", "co2e_g") {
@@ -50,6 +50,7 @@ pub(super) fn summary(disclosure: &Disclosure) -> String {
             }
             sentences.push(sentence + ".");
         }
+        None if disclosure.declared.is_some() => sentences.push("Energy is not stated.".into()),
         None => sentences.push("Energy was not metered.".into()),
     }
     sentences.join(" ") + "\n"
@@ -95,6 +96,9 @@ fn checks(disclosure: &Disclosure) -> String {
 }
 
 fn journals(disclosure: &Disclosure) -> String {
+    if let Some(declared) = &disclosure.declared {
+        return declaration(declared, disclosure.generated_at);
+    }
     let mut out = String::from(
         "\n## Evidence\n\nEvery number above is counted from these journals. The hash is that of a journal's last line and stands \
          for the whole: each line carries the hash of the one before.\n\n| run | role | lines | model FLOPs | SHA-256 of the last line |\n\
@@ -113,6 +117,19 @@ fn journals(disclosure: &Disclosure) -> String {
         );
     }
     let _ = writeln!(out, "\nWritten at {}.", disclosure.generated_at);
+    out
+}
+
+fn declaration(declared: &Declaration, at: crate::Timestamp) -> String {
+    let mut out = format!(
+        "\n## Evidence\n\nThis run was not metered here: every number is stated in, or computed from, a file of published facts \
+         (SHA-256 `{}`).\n",
+        declared.sha256
+    );
+    for source in &declared.sources {
+        let _ = write!(out, "\n- {}", cell(source));
+    }
+    let _ = writeln!(out, "\n\nWritten at {at}.");
     out
 }
 

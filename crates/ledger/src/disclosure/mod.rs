@@ -8,14 +8,18 @@
 //! fine-tuning); runs that did not are stated beside it as experiments. Nothing that was paid for is left out, and
 //! nothing is counted where it does not belong.
 //!
+//! A run of someone else's has no journal here; [`disclose_declared`] writes its document from published facts.
+//!
 //! Formats: JSON (this structure), Markdown for people, a Hugging Face model card, an SPDX 3.0 document with the AI
 //! profile.
 
 mod build;
+mod declared;
 mod facts;
 mod forms;
 mod hugging_face;
 mod markdown;
+mod planned;
 mod spdx;
 mod thresholds;
 mod verify;
@@ -30,11 +34,12 @@ use crate::journal::Contents;
 use crate::totals::Totals;
 
 pub use build::disclose;
+pub use declared::{Declaration, DeclaredRun, disclose_declared};
 pub use hugging_face::model_card;
 pub use markdown::page;
 pub use spdx::document;
 pub use thresholds::Threshold;
-pub use verify::{Difference, recount};
+pub use verify::{Difference, recount, recount_declared};
 
 /// Name and version of the JSON structure.
 pub const SCHEMA: &str = "polymath-disclosure/1";
@@ -154,6 +159,8 @@ pub struct Disclosure {
     pub thresholds: Vec<Threshold>,
     pub checks: Vec<Check>,
     pub journals: Vec<Evidence>,
+    /// In place of journals, where the facts of someone else's run are declared.
+    pub declared: Option<Declaration>,
     /// The same facts under the names other forms use.
     pub forms: Vec<(&'static str, Value)>,
 }
@@ -189,6 +196,9 @@ impl Serialize for Disclosure {
         map.serialize_entry("thresholds", &self.thresholds)?;
         map.serialize_entry("checks", &self.checks)?;
         map.serialize_entry("journals", &self.journals)?;
+        if let Some(declared) = &self.declared {
+            map.serialize_entry("declared", declared)?;
+        }
         map.serialize_entry("forms", &InOrder(&self.forms))?;
         map.end()
     }

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::{Disclosure, Kind, markdown};
 
-/// Names of elements; the head of the journal makes them the run's own.
+/// Names of elements; the hash of the journal (or of the declared facts) makes them the run's own.
 fn iri(disclosure: &Disclosure, what: &str) -> String {
-    let head = disclosure.journals.first().map_or("", |journal| &journal.head);
+    let declared = disclosure.declared.as_ref().map_or("", |declared| &declared.sha256);
+    let head = disclosure.journals.first().map_or(declared, |journal| &journal.head);
     format!("urn:polymath:{head}:{what}")
 }
 

@@ -81,6 +81,13 @@ pub(super) fn all(cumulative: f64) -> Vec<Threshold> {
     RULES.iter().map(compare).collect()
 }
 
+/// The lower threshold of the same order for models of biological sequences.
+pub(super) fn of_biology(cumulative: f64) -> Threshold {
+    let what = "duty to report, trained mainly on biological sequences; revoked in January 2025, for comparison";
+    let source = "US Executive Order 14110 (2023), section 4.2(b)";
+    compare("us_executive_order_biology", 1e23, cumulative, what.into(), source)
+}
+
 /// Whoever changes a model becomes its provider if the change cost more than a third of the original; where the
 /// original's compute is unknown, a third of the amount that would make it a general-purpose model.
 pub(super) fn of_a_change(change: f64, original: Option<f64>) -> Threshold {

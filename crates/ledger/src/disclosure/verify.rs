@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Account, SCHEMA, disclose};
+use super::{Account, DeclaredRun, Disclosure, SCHEMA, disclose, disclose_declared};
 use crate::Timestamp;
 
 /// A place where the document and the recount part ways.
@@ -16,11 +16,7 @@ pub struct Difference {
 
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{}: the document says {}, the journals say {}",
-            self.place, self.stated, self.counted
-        )
+        write!(f, "{}: the document says {}, the recount {}", self.place, self.stated, self.counted)
     }
 }
 
@@ -33,10 +29,19 @@ pub fn recount(
     accounts: &[Account<'_>],
     corpus: Option<&Value>,
 ) -> Vec<Difference> {
+    against(document, |at| disclose(accounts, corpus, at))
+}
+
+/// The same from the file of facts that a declared run's disclosure was written from.
+pub fn recount_declared(document: &Value, run: &DeclaredRun, text: &str) -> Vec<Difference> {
+    against(document, |at| disclose_declared(run, text, at).ok())
+}
+
+fn against(document: &Value, again: impl Fn(Timestamp) -> Option<Disclosure>) -> Vec<Difference> {
     let mut differences = Vec::new();
     let schema = &document["schema"];
     let at = document["generated_at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
-    let again = at.and_then(|at| serde_json::to_value(disclose(accounts, corpus, at)?).ok());
+    let again = at.and_then(|at| serde_json::to_value(again(at)?).ok());
     match again {
         Some(again) if schema == SCHEMA => compare("", document, &again, &mut differences),
         _ => differences.push(Difference {

@@ -233,6 +233,20 @@ fn accounts(account: &Account<'_>, disclosure: &Disclosure) -> String {
     if let Some(grams) = totals.co2e_g {
         row("emissions", range(grams, ("g CO₂e", 1.0)), "with the declared grid");
     }
+    let of = |id| disclosure.fact("plan", id).and_then(|fact| fact.value.as_f64());
+    if let (Some(planned), Some(measured), Some(error)) =
+        (of("planned_step_s"), of("measured_step_s"), of("step_error_pct"))
+    {
+        row(
+            "plan and outcome",
+            format!("{error:+.1} %"),
+            &format!(
+                "a step was predicted to take {} s before the run began and took {} s",
+                three_digits(planned),
+                three_digits(measured)
+            ),
+        );
+    }
     for threshold in &disclosure.thresholds {
         let standing = match threshold.margin {
             Some(margin) if margin >= 1.0 => {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
-use ledger::disclosure::{self, Account, Role};
+use ledger::disclosure::{self, Account, DeclaredRun, Difference, Disclosure, Role};
 use ledger::journal::{self, Contents};
 use ledger::signature;
 use serde_json::Value;
@@ -17,8 +17,8 @@ const CORPUS_REPORT: &str = "build-report.json";
 
 pub fn run(arguments: &Disclose) -> anyhow::Result<()> {
     match &arguments.command {
-        Some(DiscloseCommand::Verify { file, run, public_key }) => {
-            verify(file, run, public_key.as_deref())
+        Some(DiscloseCommand::Verify { file, run, facts, public_key }) => {
+            verify(file, run, facts.as_deref(), public_key.as_deref())
         }
         Some(DiscloseCommand::Key { file }) => make_keys(file),
         None => write(&arguments.write),
@@ -27,6 +27,9 @@ pub fn run(arguments: &Disclose) -> anyhow::Result<()> {
 
 fn write(arguments: &WriteDisclosure) -> anyhow::Result<()> {
     let run_dir = arguments.run_dir.as_deref().context("no run directory was named")?;
+    if run_dir.is_file() {
+        return write_declared(run_dir, arguments);
+    }
     let subject = [(Role::Subject, run_dir)];
     let before = arguments.before.iter().map(|path| (Role::Predecessor, path.as_path()));
     let experiments = arguments.experiment.iter().map(|path| (Role::Experiment, path.as_path()));
@@ -45,18 +48,48 @@ fn write(arguments: &WriteDisclosure) -> anyhow::Result<()> {
     let corpus = corpus_report(run_dir)?;
     let disclosure = disclosure::disclose(&accounts, corpus.as_ref(), Timestamp::now())
         .context("the journal does not say how the run started")?;
+    let about = format!("the journal {}", disclosure.journals[0].head);
+    put(&disclosure, &about, arguments)
+}
+
+/// The disclosure of someone else's run, from a file of facts.
+fn write_declared(file: &Path, arguments: &WriteDisclosure) -> anyhow::Result<()> {
+    if arguments.html.is_some() || !arguments.before.is_empty() || !arguments.experiment.is_empty()
+    {
+        bail!(
+            "{} is a file of facts: it has no curves and no other runs; --format says the form",
+            file.display()
+        );
+    }
+    let text = read_text(file)?;
+    let run = read_facts(file, &text)?;
+    let disclosure = disclosure::disclose_declared(&run, &text, Timestamp::now())
+        .with_context(|| file.display().to_string())?;
+    for check in disclosure.checks.iter().filter(|check| check.flagged) {
+        eprintln!("worth a look: {} differ by {:+.1} %", check.name, check.difference_pct);
+    }
+    put(&disclosure, "declared facts", arguments)
+}
+
+fn read_facts(file: &Path, text: &str) -> anyhow::Result<DeclaredRun> {
+    let hint = || format!("{} is no file of facts; examples/disclose has some", file.display());
+    toml::from_str(text).with_context(hint)
+}
+
+/// Writes the document in its form, signed if asked; `about` is signed with it.
+fn put(disclosure: &Disclosure, about: &str, arguments: &WriteDisclosure) -> anyhow::Result<()> {
     let text = match arguments.format {
-        DisclosureFormat::Json => serde_json::to_string(&disclosure)? + "\n",
-        DisclosureFormat::Md => disclosure::page(&disclosure),
-        DisclosureFormat::Hf => disclosure::model_card(&disclosure),
-        DisclosureFormat::Spdx => disclosure::document(&disclosure).to_string() + "\n",
+        DisclosureFormat::Json => serde_json::to_string(disclosure)? + "\n",
+        DisclosureFormat::Md => disclosure::page(disclosure),
+        DisclosureFormat::Hf => disclosure::model_card(disclosure),
+        DisclosureFormat::Spdx => disclosure::document(disclosure).to_string() + "\n",
     };
     let Some(out) = &arguments.out else { return output::piece(&text) };
     std::fs::write(out, &text).with_context(|| format!("cannot write {}", out.display()))?;
     eprintln!("wrote {}", out.display());
     let Some(key) = &arguments.sign else { return Ok(()) };
     let secret = read_text(key)?;
-    let comment = format!("disclosure of the journal {}", disclosure.journals[0].head);
+    let comment = format!("disclosure of {about}");
     let signed = beside(out, "minisig");
     std::fs::write(&signed, signature::sign(text.as_bytes(), &secret, &comment)?)
         .with_context(|| format!("cannot write {}", signed.display()))?;
@@ -64,8 +97,13 @@ fn write(arguments: &WriteDisclosure) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Signature first, then the journals: hash chain, heads, and every value.
-fn verify(file: &Path, runs: &[PathBuf], public_key: Option<&Path>) -> anyhow::Result<()> {
+/// Signature first, then the journals (hash chain, heads) or the facts, and every value.
+fn verify(
+    file: &Path,
+    runs: &[PathBuf],
+    facts: Option<&Path>,
+    public_key: Option<&Path>,
+) -> anyhow::Result<()> {
     let text = read_text(file)?;
     match public_key {
         Some(key) => {
@@ -78,6 +116,12 @@ fn verify(file: &Path, runs: &[PathBuf], public_key: Option<&Path>) -> anyhow::R
     }
     let document: Value = serde_json::from_str(&text)
         .with_context(|| format!("{} is no disclosure in JSON", file.display()))?;
+    if let Some(facts) = facts {
+        let text = read_text(facts)?;
+        let differences =
+            disclosure::recount_declared(&document, &read_facts(facts, &text)?, &text);
+        return agreed(file, &differences, "as the facts say");
+    }
     let mut journals = Vec::new();
     for folder in runs {
         let contents = read(folder)?;
@@ -106,12 +150,16 @@ fn verify(file: &Path, runs: &[PathBuf], public_key: Option<&Path>) -> anyhow::R
         journals.iter().filter_map(|(role, contents)| Account::of(*role, contents)).collect();
     let corpus = runs.first().map(|folder| corpus_report(folder)).transpose()?.flatten();
     let differences = disclosure::recount(&document, &accounts, corpus.as_ref());
-    for difference in &differences {
+    agreed(file, &differences, "as the journals say")
+}
+
+fn agreed(file: &Path, differences: &[Difference], what: &str) -> anyhow::Result<()> {
+    for difference in differences {
         output::line(difference)?;
     }
     match differences.len() {
-        0 => output::line("values: all as the journals say"),
-        n => bail!("{n} values of {} are not what the journals say", file.display()),
+        0 => output::line(format!("values: all {what}")),
+        n => bail!("{n} values of {} are not {what}", file.display()),
     }
 }
 

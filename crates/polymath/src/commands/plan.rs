@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use plan::plan_file::{self, PlanFile};
+use plan::plan_file::{self, Plan, PlanFile};
 use plan::predict::{Outcome, Prediction};
 use plan::search::{self, Candidate, Found};
 use plan::timeline::{Timeline, timeline};
@@ -105,6 +105,7 @@ fn search_layouts(
     let folder = path.parent().unwrap_or(Path::new("."));
     let plan = read_plan(path)?.resolve(folder, constants::fitted())?;
     let found = search::search(&plan, threads, true)?;
+    let plan = Plan { tokens: found.tokens, days: None, ..plan };
     let winner = &found.best[0];
     let flags = flags::flags(&plan, &winner.layout);
     let why = why.map(|asked| search::why(&plan, asked, winner)).transpose()?;

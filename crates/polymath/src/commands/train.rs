@@ -9,10 +9,12 @@ use std::time::Duration;
 use anyhow::bail;
 use jiff::Timestamp;
 use kernels::pool::Pool;
+use ledger::record::Planned;
+use plan::local::LocalRun;
 use serde_json::json;
 use train::collective::Alone;
 use train::config::Config;
-use train::run::{self, Observer, Options, Progress};
+use train::run::{self, Observer, Options, Progress, Settled};
 
 use crate::args::Train;
 use crate::output;
@@ -84,6 +86,27 @@ pub fn options(n_threads: usize, stop: &AtomicBool) -> Options<'_> {
         now: Timestamp::now,
         peak_flop_per_s: Some(peak * 1e9),
         code_version: format!("polymath {}", env!("CARGO_PKG_VERSION")),
+        planner: Some(predicted),
+    }
+}
+
+/// What the planner says of the run before it begins.
+fn predicted(run: &Settled<'_>) -> Planned {
+    let step = plan::local::predict(&LocalRun {
+        model: run.model,
+        batch_tokens: run.batch_tokens as f64,
+        sequence: run.sequence,
+        peak_flop_per_s: run.peak_flop_per_s,
+    });
+    let gflops = run.peak_flop_per_s / 1e9;
+    Planned {
+        method: format!(
+            "polymath's planner: products, attention and optimiser at {gflops:.0} GFLOP/s measured peak"
+        ),
+        steps: run.steps,
+        step_s: step.total_s,
+        step_s_low: step.low_s,
+        step_s_high: step.high_s,
     }
 }
 

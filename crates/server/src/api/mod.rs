@@ -20,6 +20,9 @@
 //! | `POST /api/vault/sync` | `{source?}` in; the same stream |
 //! | `POST /api/vault/upload?name=` | a file's bytes in; kept in the drop folder, to be synced |
 //! | `POST /api/vault/forget` | `{source}` in |
+//! | `GET /api/plan` | [`Known`](plan::overview::Known): chips, examples, published runs beside their predictions |
+//! | `POST /api/plan` | a plan, named as in `examples/plan`, as JSON in; [`Overview`](plan::overview::Overview) |
+//! | `POST /api/plan/choices` | the same in; `[Choice]`: the best on a quarter to four times the chips |
 //! | `GET /api/runs` | `[`[`RunState`](crate::runs::RunState)`]`, the last written first |
 //! | `GET /api/runs/ID/report` | a run's report, a page of its own |
 //! | `POST /api/models/pull` | `{name}` in; stream of [`Download`](crate::backend::Download) |
@@ -28,6 +31,7 @@
 mod ask;
 mod item;
 mod models;
+mod planning;
 mod runs;
 mod search;
 mod vault;
@@ -91,6 +95,8 @@ pub(crate) fn router(backend: Arc<dyn Backend>, door: Arc<Door>) -> Router {
         .route("/vault/add", post(vault::add))
         .route("/vault/sync", post(vault::sync))
         .route("/vault/forget", post(vault::forget))
+        .route("/plan", get(planning::known).post(planning::overview))
+        .route("/plan/choices", post(planning::choices))
         .route("/runs", get(runs::list))
         .route("/runs/{id}/report", get(runs::report))
         .route("/models/pull", post(models::pull))

@@ -148,6 +148,12 @@ impl Browser {
         log.as_array().unwrap().iter().map(|entry| entry["message"].to_string()).collect()
     }
 
+    /// The same, without what every browser logs when a server refuses a request.
+    pub fn complaints_but_refusals(&self) -> Vec<String> {
+        let refusal = |line: &String| line.contains("status of 400");
+        self.complaints().into_iter().filter(|line| !refusal(line)).collect()
+    }
+
     /// Every address that the page asked the network for.
     pub fn requests(&self) -> Vec<String> {
         let log = self.post("/se/log", json!({ "type": "performance" }));

@@ -117,3 +117,23 @@ impl Visitor<'_> {
         self.running.send("POST", path, &headers, body)
     }
 }
+
+/// The source of `axe-core`, which `scripts/test` fetches.
+pub fn accessibility_rules() -> Option<String> {
+    let fetched = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.cache/axe/axe.min.js");
+    let path = std::env::var("POLYMATH_TEST_AXE").unwrap_or_else(|_| fetched.to_owned());
+    let rules = std::fs::read_to_string(&path);
+    if rules.is_err() {
+        eprintln!("skipped: {path} is not there; scripts/test fetches axe-core");
+    }
+    rules.ok()
+}
+
+/// What was asked of anybody but our server. The browser's own start page (`chrome:`, `data:`) asks nobody.
+pub fn requests_elsewhere(browser: &browser::Browser, running: &Running) -> Vec<String> {
+    let origin = format!("http://{}/", running.host());
+    let inside = |url: &String| {
+        url.starts_with(&origin) || url.starts_with("chrome") || url.starts_with("data:")
+    };
+    browser.requests().into_iter().filter(|url| !inside(url)).collect()
+}

@@ -45,7 +45,7 @@ const asJson = (body) => ({ method: "POST", body: JSON.stringify(body), headers:
 /** @returns {Promise<any>} */
 export const get = async (path, signal) => (await send(path, { signal })).json();
 /** @returns {Promise<any>} */
-export const post = async (path, body) => (await send(path, asJson(body))).json();
+export const post = async (path, body, signal) => (await send(path, { ...asJson(body), signal })).json();
 export const upload = async (name, file) =>
   (await send(`vault/upload?name=${encodeURIComponent(name)}`, { method: "POST", body: file })).json();
 

@@ -13,12 +13,13 @@ import { Search } from "./search.js";
 import { Card } from "./card.js";
 import { Vault } from "./vault.js";
 import { Models } from "./models.js";
+import { Plan } from "./plan.js";
 import { Runs } from "./runs.js";
 import { Settings, applyTheme, rememberedTheme } from "./settings.js";
 import { Palette } from "./palette.js";
 import { Help } from "./help.js";
 
-const WAYS = { ask: Ask, search: Search, found: Card, vault: Vault, models: Models, runs: Runs, settings: Settings };
+const WAYS = { ask: Ask, search: Search, found: Card, vault: Vault, models: Models, plan: Plan, runs: Runs, settings: Settings };
 
 function App() {
   const { house, trouble, dialog, shown, life } = useStore();
@@ -49,7 +50,7 @@ function App() {
     ${dialog === "help" && html`<${Help} />`}`;
 }
 
-const TITLES = { ask: "Ask", search: "Search", found: "What I found", vault: "Vault", models: "Models", runs: "Training runs", settings: "Settings" };
+const TITLES = { ask: "Ask", search: "Search", found: "What I found", vault: "Vault", models: "Models", plan: "Plan", runs: "Training runs", settings: "Settings" };
 
 function skip(event) {
   event.preventDefault();

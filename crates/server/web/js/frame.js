@@ -6,12 +6,12 @@ import { bytes } from "./format.js";
 import { Icon } from "./icons.js";
 import { nextTheme, saveSettings } from "./settings.js";
 
-const WAYS = [["ask", "Ask"], ["search", "Search"], ["found", "Found"], ["vault", "Vault"], ["models", "Models"]];
+const WAYS = [["ask", "Ask"], ["search", "Search"], ["found", "Found"], ["vault", "Vault"], ["models", "Models"], ["plan", "Plan"]];
 /** Shown to those who train. */
 const RUNS = ["runs", "Runs"];
 
 function Brand() {
-  return html`<a class="brand" href=${to("ask")}><img src="/web/icon.svg" alt="" width="28" height="28" /><span>Polymath</span></a>`;
+  return html`<a class="brand" href=${to("ask")} aria-label="Polymath"><img src="/web/icon.svg" alt="" width="28" height="28" /><span>Polymath</span></a>`;
 }
 
 function Lives() {
@@ -28,9 +28,9 @@ function Lives() {
 /** The bar above the page on narrow screens. */
 export function Top() {
   const { house } = useStore();
-  return html`<header class="top"><${Brand} /><${Badge} outside=${house.outside} short />
+  return html`<section class="top" aria-label="Polymath"><${Brand} /><${Badge} outside=${house.outside} short />
     <${Lives} />
-    <a class="button plain icon" href=${to("settings")} aria-label="Settings"><${Icon} name="settings" /></a></header>`;
+    <a class="button plain icon" href=${to("settings")} aria-label="Settings"><${Icon} name="settings" /></a></section>`;
 }
 
 export function Side({ way }) {

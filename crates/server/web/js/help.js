@@ -9,7 +9,7 @@ const KEYS = [
   [["↑"], "in the empty field: the last question again"],
   [["↓", "↑"], "walk through hits"],
   [["Esc"], "close the open item, stop an answer, leave the field"],
-  [["A"], "ask"], [["S"], "search"], [["F"], "what I found"], [["V"], "vault"], [["M"], "models"],
+  [["A"], "ask"], [["S"], "search"], [["F"], "what I found"], [["V"], "vault"], [["M", "P"], "models, plan a training run"],
   [["?"], "this list"],
 ];
 

@@ -3,7 +3,7 @@ import { store, update } from "./store.js";
 import { change, go, NO_ITEM, read } from "./route.js";
 import { stop } from "./ask.js";
 
-const WAYS = { a: "ask", s: "search", f: "found", v: "vault", m: "models" };
+const WAYS = { a: "ask", s: "search", f: "found", v: "vault", m: "models", p: "plan" };
 
 function typing(target) {
   return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));

@@ -17,6 +17,7 @@ const COMMANDS = [
   ["Add a folder", "folder", () => { update({ life: "own" }); go("vault"); }],
   ["Vault status", "vault", () => go("vault")],
   ["Models", "models", () => go("models")],
+  ["Plan a training run", "plan", () => go("plan")],
   ["Training runs", "runs", () => go("runs")],
   ["Settings", "settings", () => go("settings")],
   ["Change colours", "half", () => saveSettings({ theme: nextTheme(store.house.settings.theme || "system") })],

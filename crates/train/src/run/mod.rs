@@ -29,6 +29,7 @@ use ledger::history::History;
 use ledger::journal::{self, Journal};
 use ledger::record::{self, Record};
 use ledger::totals::Totals;
+use model::config::DecoderConfig;
 use serde_json::Value;
 
 use crate::Error;
@@ -56,6 +57,19 @@ pub struct Options<'a> {
     /// Highest f32 rate of this machine, FLOP/s, where it was measured.
     pub peak_flop_per_s: Option<f64>,
     pub code_version: String,
+    /// Predicts the run from what it settled; the journal keeps the prediction to compare it with what came.
+    pub planner: Option<fn(&Settled<'_>) -> record::Planned>,
+}
+
+/// What a run has settled before its first step.
+#[derive(Debug, Clone, Copy)]
+pub struct Settled<'a> {
+    pub model: &'a DecoderConfig,
+    pub steps: u64,
+    pub batch_tokens: u64,
+    /// Tokens of one sequence.
+    pub sequence: u64,
+    pub peak_flop_per_s: f64,
 }
 
 /// What a run tells while it runs.

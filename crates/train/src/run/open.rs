@@ -15,7 +15,7 @@ use model::cost;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Frozen, JOURNAL, Observer, Options, Run, State, write_whole};
+use super::{Frozen, JOURNAL, Observer, Options, Run, Settled, State, write_whole};
 use crate::checkpoint::{Keep, Loaded, Store};
 use crate::collective::Collective;
 use crate::config::Config;
@@ -375,8 +375,30 @@ fn started(
         declared: declared(config),
         planned_steps: Some(plan.schedule.steps),
         planned_tokens: Some(plan.schedule.steps * plan.batch_tokens),
+        plan: predicted(config, options, decoder, data, plan),
         config_sha256,
     }
+}
+
+/// None for adapters, whose steps do less than a full one.
+fn predicted(
+    config: &Config,
+    options: &Options<'_>,
+    model: &DecoderConfig,
+    data: &Data,
+    plan: &Plan,
+) -> Option<record::Planned> {
+    if config.model.lora_rank.is_some() {
+        return None;
+    }
+    let settled = Settled {
+        model,
+        steps: plan.schedule.steps,
+        batch_tokens: plan.batch_tokens,
+        sequence: data.shards().sequence_length() as u64,
+        peak_flop_per_s: options.peak_flop_per_s?,
+    };
+    options.planner.map(|planner| planner(&settled))
 }
 
 fn host(options: &Options<'_>) -> record::Host {

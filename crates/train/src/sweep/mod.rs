@@ -232,6 +232,7 @@ pub fn sweep(
                 resume: journal.is_file(),
                 stop: options.stop,
                 code_version: options.code_version.clone(),
+                planner: options.planner,
                 ..*options
             };
             run::train(run.config.clone(), &options, &mut Alone, observer)?;

@@ -1,0 +1,68 @@
+//! One machine's own training run, predicted before its first step.
+//!
+//! Training on a processor computes in f32 and moves nothing over a network, so the step is its products at the share
+//! of the machine's measured peak that they reach, its attention at another, and what is read and written once per
+//! step: gradients, weights, averages. The peak is measured when the run begins. The shares are round estimates from
+//! the rates of the kernels (docs/kernels.md), fitted to no run: each run's disclosure says how far off they were.
+
+use model::config::DecoderConfig;
+use model::cost;
+
+/// What decides a run's speed.
+#[derive(Debug, Clone, Copy)]
+pub struct LocalRun<'a> {
+    pub model: &'a DecoderConfig,
+    pub batch_tokens: f64,
+    /// Tokens of a text; attention reaches no further.
+    pub sequence: u64,
+    /// f32 multiply-adds as two, all threads together.
+    pub peak_flop_per_s: f64,
+}
+
+/// Seconds of a step and where they go.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LocalStep {
+    pub products_s: f64,
+    pub attention_s: f64,
+    pub optimiser_s: f64,
+    pub total_s: f64,
+    pub low_s: f64,
+    pub high_s: f64,
+    /// As [`cost::training_flops`] counts.
+    pub model_flop: f64,
+}
+
+/// Share of the peak in products of dense layers, of experts (rows are gathered, tiles are smaller), in attention.
+const DENSE: f64 = 0.62;
+const EXPERTS: f64 = 0.52;
+const ATTENTION: f64 = 0.25;
+/// Bytes per second that two memory channels give, and bytes per parameter and step: gradient cleared, summed and read,
+/// weight and two averages read and written.
+const BANDWIDTH: f64 = 14e9;
+const BYTES_PER_PARAMETER: f64 = 32.0;
+/// Two machines of the same peak differ in memory and cooling, and others may be at work on them.
+const SPREAD: f64 = 0.25;
+
+/// The step of a run on this machine.
+pub fn predict(run: &LocalRun<'_>) -> LocalStep {
+    let length = run.sequence.max(1);
+    let model_flop = cost::training_flops(run.model, &[length]) / length as f64 * run.batch_tokens;
+    let weights = cost::matrix_weights_per_token(run.model) as f64;
+    let products = (6.0 * weights * run.batch_tokens).min(model_flop);
+    let share = if run.model.experts.is_some() { EXPERTS } else { DENSE };
+    let peak = run.peak_flop_per_s.max(1.0);
+    let products_s = products / (share * peak);
+    let attention_s = (model_flop - products) / (ATTENTION * peak);
+    let parameters = cost::parameters(run.model).total as f64;
+    let optimiser_s = BYTES_PER_PARAMETER * parameters / BANDWIDTH;
+    let total_s = products_s + attention_s + optimiser_s;
+    LocalStep {
+        products_s,
+        attention_s,
+        optimiser_s,
+        total_s,
+        low_s: total_s / (1.0 + SPREAD),
+        high_s: total_s * (1.0 + SPREAD),
+        model_flop,
+    }
+}

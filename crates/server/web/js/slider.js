@@ -1,0 +1,31 @@
+// A slider over a ladder of sensible values, with a field beside it for any other.
+import { html } from "./html.js";
+import { numberIn } from "./plan-state.js";
+
+const nearest = (ladder, value) => {
+  const off = (rung) => Math.abs(Math.log((rung + 1e-9) / (value + 1e-9)));
+  return ladder.reduce((best, rung, i) => (off(rung) < off(ladder[best]) ? i : best), 0);
+};
+
+/** `show` turns a value into what stands in the field and is read out; `note` is a line below. */
+export function Slider({ id, label, ladder, value, show = String, onChange, note }) {
+  const commit = (event) => {
+    const typed = numberIn(event.target.value);
+    if (Number.isFinite(typed)) onChange(typed);
+    event.target.value = show(Number.isFinite(typed) ? typed : value);
+  };
+  const known = value ?? ladder[0];
+  return html`<div class="slider">
+    <label for=${id}>${label}</label>
+    <input type="text" class="exact numbers" aria-label=${`${label}, exactly`} value=${show(known)} autocomplete="off" spellcheck=${false} onChange=${commit} />
+    <input type="range" id=${id} min="0" max=${ladder.length - 1} step="1" value=${nearest(ladder, known)} aria-valuetext=${show(known)}
+      onInput=${(event) => onChange(ladder[event.target.value])} />
+    ${note && html`<p class="small soft">${note}</p>`}
+  </div>`;
+}
+
+/** A few values as buttons. */
+export function Choice({ label, options, value, onChange, names = {} }) {
+  return html`<div class="choice" role="group" aria-label=${label}><span class="name" aria-hidden="true">${label}</span>
+    <div class="segments">${options.map((option) => html`<button type="button" aria-pressed=${String(option === value)} onClick=${() => onChange(option)}>${names[option] ?? option}</button>`)}</div></div>`;
+}
