@@ -62,7 +62,7 @@ pub struct Progress {
     pub eta_s: Option<f64>,
 }
 
-/// What a sync did.
+/// What a sync did; an attachment is part of the item it hangs on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct SyncReport {
     pub files_read: u64,
@@ -560,7 +560,10 @@ fn take(
             begin(number)?;
             if let Some(open) = open.get_mut(&number) {
                 let put = writer.put(db, &mut open.file, &prepared)?;
-                tally.puts[put as usize] += 1;
+                // An attachment comes with its mail and is not counted beside it.
+                if prepared.item.parent.is_none() {
+                    tally.puts[put as usize] += 1;
+                }
                 tally.items = 1;
                 tally.text_bytes = prepared.laid.text.len();
                 if prepared.item.parent.is_none() {
