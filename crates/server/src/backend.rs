@@ -41,8 +41,10 @@ pub struct LifeState {
     /// The clock its questions are understood by, as people read it: "Tuesday, 24 Nov 2026".
     pub today: String,
     pub items: u64,
-    /// (kind, count), most frequent first.
+    /// (kind, count), most frequent first; they add up to `items`.
     pub kinds: Vec<(String, u64)>,
+    /// Files that hang on mails, not counted among the items.
+    pub attachments: u64,
     /// Passages whose vectors are still to be made.
     pub pending_vectors: u64,
     /// Questions to click that this life can answer.

@@ -43,10 +43,13 @@ pub struct Unread {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
     pub sources: Vec<SourceStatus>,
-    /// (kind, items), attachments not counted.
+    /// (kind, items); they add up to `items`.
     pub kinds: Vec<(String, u64)>,
+    /// What stands for itself: a mail with its attachments, a card with its birthdays is one.
     pub items: u64,
     pub attachments: u64,
+    /// Yearly days that the vault made out of contact cards.
+    pub birthdays: u64,
     pub chunks: u64,
     /// Chunks that vectors are made of (bodies), and those that have one.
     pub vectors_there: u64,
@@ -108,11 +111,15 @@ impl Vault {
             for source in sources(db)? {
                 of_sources.push(source_status(db, source)?);
             }
+            let kinds = kinds(db)?;
+            let attachments = count(&format!("SELECT count(*) FROM item i WHERE {ATTACHED}"))?;
             Ok(Status {
                 sources: of_sources,
-                kinds: kinds(db)?,
-                items: count("SELECT count(*) FROM item")?,
-                attachments: count(&format!("SELECT count(*) FROM item i WHERE {ATTACHED}"))?,
+                items: kinds.iter().map(|(_, n)| n).sum(),
+                kinds,
+                attachments,
+                birthdays: count("SELECT count(*) FROM item WHERE parent IS NOT NULL")?
+                    .saturating_sub(attachments),
                 chunks: count("SELECT count(*) FROM chunk")?,
                 vectors_there: count("SELECT count(*) FROM chunk WHERE weight = 0")?,
                 vectors_here: count(
@@ -163,8 +170,11 @@ fn source_status(db: &Connection, source: Source) -> Result<SourceStatus> {
     };
     let files_there =
         db.query_row("SELECT files_there FROM source WHERE id = ?1", [source.id.0], |r| r.get(0))?;
-    let items =
-        db.query_row("SELECT count(*) FROM item WHERE source = ?1", [source.id.0], |r| r.get(0))?;
+    let items = db.query_row(
+        "SELECT count(*) FROM item WHERE source = ?1 AND parent IS NULL",
+        [source.id.0],
+        |row| row.get(0),
+    )?;
     Ok(SourceStatus {
         reachable: std::fs::metadata(&source.root).is_ok(),
         files_there,

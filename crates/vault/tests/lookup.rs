@@ -215,7 +215,8 @@ fn spam_waits_for_nobody_and_a_birthday_is_no_attachment() {
         life.vault.unanswered(0, 10).unwrap().into_iter().map(|entry| entry.title).collect();
     assert_eq!(waiting, ["Tickets"]);
     let status = life.vault.status().unwrap();
-    assert_eq!((status.items, status.attachments), (5, 0));
+    assert_eq!((status.items, status.attachments, status.birthdays), (4, 0, 1));
+    assert_eq!(status.sources.iter().map(|source| source.items).sum::<u64>(), status.items);
     assert_eq!(status.kinds, [("mail".to_owned(), 3), ("contact".to_owned(), 1)]);
     assert!(life.vault.found_card(JUNE).unwrap().attachments.is_empty());
     // The mail that Anna wrote comes before the birthday that the program made of her card.

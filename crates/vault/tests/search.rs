@@ -56,6 +56,39 @@ fn quoted_words_must_stand_in_that_order() {
 }
 
 #[test]
+fn a_quoted_phrase_is_found_behind_hundreds_of_better_matches_that_do_not_say_it() {
+    let life = Life::new();
+    for n in 0..600 {
+        life.write(&format!("{n}.md"), &format!("# Note {n}\n\nharbour {n}: lantern"));
+    }
+    let long = "Filler words of no use stand all around here. ".repeat(12);
+    life.write("long.md", &format!("# Found\n\n{long}Bring the harbour lantern. {long}"));
+    life.sync();
+    assert_eq!(life.titles("\"harbour lantern\""), ["Found"]);
+}
+
+#[test]
+fn hits_are_the_same_however_their_texts_are_packed() {
+    let life = Life::new();
+    // Long ones fill blocks of their own, short ones share; some take several blocks.
+    for n in 0..40 {
+        let text =
+            format!("The ferry number {n} waits.\n\n{}", "Nothing else. ".repeat(n * n * 10));
+        life.write(&format!("{n:02}.md"), &format!("# Ferry {n}\n\n{text}"));
+    }
+    life.sync();
+    let query = Query { text: "ferry waits".into(), limit: 100, ..Query::default() };
+    let found = life.vault.search(&query, None).unwrap();
+    assert_eq!(found.hits.len(), 40);
+    for hit in found.hits {
+        let text = life.vault.text(hit.id).unwrap().unwrap();
+        assert!(text[hit.first..hit.last].contains(&hit.snippet), "{}", hit.title);
+        let number = hit.title.strip_prefix("Ferry ").unwrap();
+        assert!(hit.snippet.contains(&format!("number {number} waits")), "{}", hit.snippet);
+    }
+}
+
+#[test]
 fn a_filter_is_shown_as_a_chip_and_says_when_nobody_has_the_name() {
     let life = Life::new().small();
     let found = life.search("from:ben kind:mail lisbon");

@@ -196,6 +196,7 @@ impl OneLife {
             today: show::day(&self.now()),
             items: status.items,
             kinds,
+            attachments: status.attachments,
             pending_vectors: status.vectors_there.saturating_sub(status.vectors_here),
             questions: self.questions.clone(),
             note: String::new(),

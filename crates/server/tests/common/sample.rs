@@ -162,6 +162,7 @@ impl Backend for SampleHouse {
             kinds: [("mail", 842), ("event", 211), ("note", 96), ("contact", 38), ("document", 17)]
                 .map(|(kind, n)| (kind.to_string(), n))
                 .into(),
+            attachments: 57,
             questions: ANSWERS.iter().map(|answer| answer.0.to_string()).collect(),
             ..LifeState::default()
         };

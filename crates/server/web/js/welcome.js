@@ -27,6 +27,7 @@ export function Welcome() {
       <span>Today is ${here.today}</span>
       <a href=${to("found")}>${many(here.items, "item")}</a>
       ${here.kinds.slice(0, 5).map(([kind, n]) => html`<a href=${to("search", { kind })}>${many(n, kind)}</a>`)}
+      ${here.attachments > 0 && html`<a href=${to("search", { list: "attachments" })}>${many(here.attachments, "attachment")}</a>`}
     </p>
     ${invented && !house.own.items && html`<div class="invite">
       <div class="grow"><b>Now your own</b><p>Add a folder; it can be searched while it is still being read.</p></div>

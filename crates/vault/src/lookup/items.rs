@@ -291,10 +291,8 @@ fn condition(db: &Connection, filter: &Filter) -> Result<Option<(String, Vec<Val
     let from = filter.from.iter().map(|name| (name, Some(authors.as_slice())));
     let to = filter.to.iter().map(|name| (name, Some(recipients.as_slice())));
     for (name, roles) in with.chain(from).chain(to) {
-        let identifiers: Vec<i64> = people::matching(db, name)?
-            .iter()
-            .flat_map(|person| person.identifiers.iter().copied())
-            .collect();
+        let identifiers: Vec<i64> =
+            people::named(db, name)?.into_iter().flat_map(|(_, identifiers)| identifiers).collect();
         if identifiers.is_empty() {
             return Ok(None);
         }

@@ -1,6 +1,6 @@
 //! People: found by name or address, with all that is known of them; merged and kept apart at the owner's word.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
@@ -150,6 +150,11 @@ pub(crate) fn owner(db: &Connection) -> Result<Owner> {
 /// People whom a name or address fits: the whole name first, then every word of it a word of theirs, then a
 /// beginning of one.
 pub(crate) fn matching(db: &Connection, name: &str) -> Result<Vec<Person>> {
+    load(db, &meant(db, name)?)
+}
+
+/// The numbers of the people that [`matching`] finds.
+fn meant(db: &Connection, name: &str) -> Result<Vec<i64>> {
     let name = name.trim();
     if name.is_empty() {
         return Ok(Vec::new());
@@ -160,7 +165,7 @@ pub(crate) fn matching(db: &Connection, name: &str) -> Result<Vec<Person>> {
         let persons: Vec<i64> = of_address
             .query_map([name.to_lowercase()], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
-        return load(db, &persons);
+        return Ok(persons);
     }
     let key = name_key(name);
     let words: Vec<&str> = key.split(' ').filter(|word| !word.is_empty()).collect();
@@ -187,8 +192,59 @@ pub(crate) fn matching(db: &Connection, name: &str) -> Result<Vec<Person>> {
         };
         best[rank].push(person);
     }
-    let persons = best.into_iter().find(|persons| !persons.is_empty()).unwrap_or_default();
-    load(db, &persons)
+    Ok(best.into_iter().find(|persons| !persons.is_empty()).unwrap_or_default())
+}
+
+/// Who is meant by a name or address, without counting what the vault has of them: their names and identifiers.
+pub(crate) fn named(db: &Connection, name: &str) -> Result<Vec<(String, Vec<i64>)>> {
+    let unique: BTreeSet<i64> = meant(db, name)?.into_iter().collect();
+    let mut people = Vec::new();
+    for person in unique {
+        let Some(known) = identifiers(db, person)? else { continue };
+        people.push((known.name(), known.identifiers));
+    }
+    Ok(people)
+}
+
+/// The identifiers of one person, with every name they were met under.
+#[derive(Default)]
+struct Identifiers {
+    identifiers: Vec<i64>,
+    addresses: Vec<String>,
+    names: Vec<String>,
+}
+
+impl Identifiers {
+    fn name(&self) -> String {
+        self.names.first().or(self.addresses.first()).cloned().unwrap_or_default()
+    }
+}
+
+/// `None` when there is no such person.
+fn identifiers(db: &Connection, person: i64) -> Result<Option<Identifiers>> {
+    let mut members = db.prepare_cached(
+        "SELECT n.id, n.address, n.name FROM identifier n WHERE n.person = ?1 ORDER BY n.id",
+    )?;
+    let mut known = Identifiers::default();
+    let mut rows = members.query([person])?;
+    while let Some(row) = rows.next()? {
+        known.identifiers.push(row.get(0)?);
+        known.addresses.extend(row.get::<_, Option<String>>(1)?);
+        let name: String = row.get(2)?;
+        if !name.is_empty() && !known.names.contains(&name) {
+            known.names.push(name);
+        }
+    }
+    let mut aliases = db.prepare_cached("SELECT DISTINCT name FROM alias WHERE identifier = ?1")?;
+    for identifier in &known.identifiers {
+        for name in aliases.query_map([identifier], |row| row.get::<_, String>(0))? {
+            let name = name?;
+            if !known.names.contains(&name) {
+                known.names.push(name);
+            }
+        }
+    }
+    Ok((!known.identifiers.is_empty()).then_some(known))
 }
 
 fn top(db: &Connection, owner: &Owner, limit: usize) -> Result<Vec<Person>> {
@@ -208,36 +264,11 @@ fn top(db: &Connection, owner: &Owner, limit: usize) -> Result<Vec<Person>> {
 
 /// Loads persons, the one met most often first.
 fn load(db: &Connection, persons: &[i64]) -> Result<Vec<Person>> {
-    let mut unique: BTreeMap<i64, ()> = BTreeMap::new();
-    unique.extend(persons.iter().map(|person| (*person, ())));
+    let unique: BTreeSet<i64> = persons.iter().copied().collect();
     let mut people = Vec::new();
-    for &id in unique.keys() {
-        let mut members = db.prepare_cached(
-            "SELECT n.id, n.address, n.name FROM identifier n WHERE n.person = ?1 ORDER BY n.id",
-        )?;
-        let (mut identifiers, mut addresses, mut names) = (Vec::new(), Vec::new(), Vec::new());
-        let mut rows = members.query([id])?;
-        while let Some(row) = rows.next()? {
-            identifiers.push(row.get::<_, i64>(0)?);
-            addresses.extend(row.get::<_, Option<String>>(1)?);
-            let name: String = row.get(2)?;
-            if !name.is_empty() && !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        if identifiers.is_empty() {
-            continue;
-        }
-        let list = format!("{identifiers:?}");
-        let mut aliases = db.prepare_cached(
-            "SELECT DISTINCT name FROM alias WHERE identifier IN (SELECT value FROM json_each(?1))",
-        )?;
-        for name in aliases.query_map([&list], |row| row.get::<_, String>(0))? {
-            let name = name?;
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
+    for id in unique {
+        let Some(known) = identifiers(db, id)? else { continue };
+        let list = format!("{:?}", known.identifiers);
         let (n_items, last) = db
             .prepare_cached(
                 "SELECT count(DISTINCT p.item), max(i.start) FROM item_person p JOIN item i ON i.id = p.item
@@ -250,7 +281,8 @@ fn load(db: &Connection, persons: &[i64]) -> Result<Vec<Person>> {
                  AND p.role = ?3 AND p.identifier IN (SELECT value FROM json_each(?1))",
             )?
             .query_row(params![list, Kind::Contact as u8, Role::Subject as u8], |row| row.get(0))?;
-        let name = names.first().or(addresses.first()).cloned().unwrap_or_default();
+        let name = known.name();
+        let Identifiers { identifiers, addresses, names } = known;
         people.push(Person { id, name, names, addresses, identifiers, n_items, last, card });
     }
     people.sort_by(|a, b| b.n_items.cmp(&a.n_items).then(a.id.cmp(&b.id)));

@@ -36,20 +36,19 @@ pub(super) fn allowed(
     }
     let named = parsed.from.iter().map(|named| ('f', named));
     for (role, (name, written)) in named.chain(parsed.people.iter().map(|named| ('p', named))) {
-        let matching = people::matching(db, name)?;
-        let identifiers: Vec<i64> =
-            matching.iter().flat_map(|person| person.identifiers.iter().copied()).collect();
+        let matching = people::named(db, name)?;
         let shown = match matching.as_slice() {
-            [one] => one.name.clone(),
+            [(one, _)] => one.clone(),
             _ => name.clone(),
         };
+        let identifiers = matching.iter().flat_map(|(_, identifiers)| identifiers);
         chips.push(Chip {
             field: if role == 'f' { "from" } else { "with" }.to_owned(),
             shown,
             words: written.clone(),
             known: !matching.is_empty(),
         });
-        groups.push(identifiers.iter().map(|id| format!("#{role}{id}")).collect());
+        groups.push(identifiers.map(|id| format!("#{role}{id}")).collect());
     }
     let mut allowed: Option<Bits> = None;
     for group in groups {

@@ -9,15 +9,16 @@
 //! 5. The best chunk of each item is its hit; copies of the same message are one hit.
 
 mod filter;
+mod hits;
 mod parse;
 mod snippet;
 pub mod vectors;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Instant;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use serde::Serialize;
 
 pub use self::parse::Chip;
@@ -28,13 +29,12 @@ use crate::index::read::{Bits, FieldWeights, State};
 use crate::item::Kind;
 use crate::store::Vault;
 use crate::store::source::SourceId;
-use crate::store::texts;
-use crate::store::write::kind_of;
-use crate::text::header::date_for_people;
 use crate::text::words::{self, Stems};
 
 /// Candidates taken from each channel.
 pub const CANDIDATES: usize = 200;
+/// Chunks with all words of a quoted phrase that are read until enough of them say it.
+const PHRASE_CANDIDATES: usize = 2_000;
 /// Weight of the dense z-score beside the lexical one. Between 0.3 and 1.0 every value won over BM25 alone on
 /// LoCoMo with MiniLM (recall@10 77.5 to 79.0 against 75.5), 1.0 the most.
 pub const DENSE_WEIGHT: f32 = 1.0;
@@ -168,8 +168,9 @@ impl Vault {
         let mut stems = Stems::default();
         let alike = &query.alike;
         let scores = self.lexical(db, &state, &parsed, alike, filter.as_ref(), &mut stems)?;
-        let lexical = top(&scores, CANDIDATES);
-        found.n_matching = scores.iter().filter(|score| **score > 0.0).count();
+        let wanted = if parsed.phrases.is_empty() { CANDIDATES } else { PHRASE_CANDIDATES };
+        let (lexical, n_matching) = top(&scores, wanted);
+        found.n_matching = n_matching;
         found.timings_ms.lexical = ms(begun);
         let dense_begun = Instant::now();
         let mut candidates: BTreeMap<u32, Option<f32>> =
@@ -186,7 +187,7 @@ impl Vault {
         }
         found.timings_ms.dense = ms(dense_begun);
         let ranked = fuse(&candidates, &scores);
-        found.hits = hits(db, &parsed, &ranked, &mut stems)?;
+        found.hits = hits::of(db, &parsed, &ranked, &mut stems)?;
         found.timings_ms.total = ms(begun);
         Ok(found)
     }
@@ -274,7 +275,7 @@ impl Vault {
         };
         let candidate = |chunk| Candidate { chunk, score: 0.0, lexical: 0.0, dense: None };
         let ranked: Vec<Candidate> = chunks.into_iter().map(candidate).collect();
-        hits(db, parsed, &ranked, &mut Stems::default())
+        hits::of(db, parsed, &ranked, &mut Stems::default())
     }
 }
 
@@ -308,20 +309,27 @@ fn ms(begun: Instant) -> f64 {
     begun.elapsed().as_secs_f64() * 1e3
 }
 
-/// The `n` highest scores above zero, best first; the older chunk first among equals.
-fn top(scores: &[f32], n: usize) -> Vec<(u32, f32)> {
-    let mut all: Vec<(u32, f32)> = (0u32..)
-        .zip(scores)
-        .filter(|(_, score)| **score > 0.0)
-        .map(|(chunk, score)| (chunk, *score))
-        .collect();
+/// The `n` highest scores above zero, best first, the older chunk first among equals; and how many are above zero.
+fn top(scores: &[f32], n: usize) -> (Vec<(u32, f32)>, usize) {
     let better = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-    if all.len() > n {
-        all.select_nth_unstable_by(n, better);
-        all.truncate(n);
+    let mut best: Vec<(u32, f32)> = Vec::with_capacity(2 * n);
+    // Once `n` are known, a later chunk must do better than the last of them.
+    let mut floor = 0.0;
+    let mut n_matching = 0;
+    for (chunk, &score) in (0u32..).zip(scores) {
+        n_matching += usize::from(score > 0.0);
+        if score > floor {
+            best.push((chunk, score));
+            if best.len() == 2 * n {
+                let (_, last, _) = best.select_nth_unstable_by(n - 1, better);
+                floor = last.1;
+                best.truncate(n);
+            }
+        }
     }
-    all.sort_unstable_by(better);
-    all
+    best.sort_unstable_by(better);
+    best.truncate(n);
+    (best, n_matching)
 }
 
 /// Adds the normalised scores of both channels. Every candidate has its exact lexical score; one without a vector
@@ -357,100 +365,6 @@ fn moments(values: &[f32]) -> (f32, f32) {
     let mean = values.iter().sum::<f32>() / n;
     let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / n;
     (mean, if variance > 1e-12 { variance.sqrt() } else { 1.0 })
-}
-
-/// Turns ranked chunks into hits, one per item, until the limit is reached.
-fn hits(
-    db: &Connection,
-    parsed: &Parsed,
-    ranked: &[Candidate],
-    stems: &mut Stems,
-) -> Result<Vec<Hit>> {
-    let mut found: Vec<Hit> = Vec::new();
-    let mut by_item: HashMap<i64, usize> = HashMap::new();
-    let mut by_content: HashMap<Content, usize> = HashMap::new();
-    for candidate in ranked {
-        let Some((item, first, last)) = place(db, candidate.chunk)? else { continue };
-        if let Some(&at) = by_item.get(&item) {
-            found[at].more.push((i64::from(candidate.chunk), first, last, candidate.score));
-            continue;
-        }
-        if found.len() >= parsed.limit || !filter::holds(db, parsed, item)? {
-            continue;
-        }
-        let Some((mut hit, content)) = load(db, candidate)? else { continue };
-        if let Some(&at) = by_content.get(&content) {
-            if !found[at].copies.contains(&hit.id) {
-                found[at].copies.push(hit.id);
-            }
-            continue;
-        }
-        if !parsed.phrases.is_empty() {
-            let text = texts::load(db, hit.id)?;
-            if !parsed.phrases.iter().all(|phrase| snippet::says(&text, phrase)) {
-                continue;
-            }
-        }
-        let at = found.len();
-        by_item.insert(hit.id, at);
-        by_content.insert(content, at);
-        let passage = texts::load_part(db, hit.id, hit.first..hit.last)?;
-        (hit.snippet, hit.matches) = snippet::of(&passage, parsed, stems);
-        found.push(hit);
-    }
-    Ok(found)
-}
-
-/// The item of a chunk and the bytes of its text that the chunk is; `None` when it has just gone.
-fn place(db: &Connection, chunk: u32) -> Result<Option<(i64, usize, usize)>> {
-    let place = db
-        .prepare_cached("SELECT item, first, last FROM chunk WHERE id = ?1")?
-        .query_row([chunk], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    Ok(place)
-}
-
-/// What two copies of one thing share: the hash of their identity and that of their bytes.
-type Content = (i64, Vec<u8>);
-
-/// The hit of a candidate without its snippet, and its content.
-fn load(db: &Connection, candidate: &Candidate) -> Result<Option<(Hit, Content)>> {
-    let hit = db
-        .prepare_cached(
-            "SELECT i.id, c.id, i.source, f.path, i.part, i.title, i.kind, i.start, i.zone, i.offset_s,
-               i.all_day, i.thread, c.first, c.last, i.identity, i.content_sha256
-             FROM chunk c JOIN item i ON i.id = c.item JOIN file f ON f.id = i.file WHERE c.id = ?1",
-        )?
-        .query_row([candidate.chunk], |row| {
-            let start: Option<i64> = row.get(7)?;
-            let zone: Option<String> = row.get(8)?;
-            let (offset_s, all_day) = (row.get(9)?, row.get(10)?);
-            let date = start.map(|s| date_for_people(s, zone.as_deref(), offset_s, all_day));
-            let hit = Hit {
-                id: row.get(0)?,
-                chunk: row.get(1)?,
-                source: row.get(2)?,
-                path: row.get(3)?,
-                part: row.get(4)?,
-                title: row.get(5)?,
-                kind: kind_of(row.get(6)?),
-                date: date.unwrap_or_default(),
-                start,
-                thread: row.get(11)?,
-                snippet: String::new(),
-                matches: Vec::new(),
-                score: candidate.score,
-                lexical: candidate.lexical,
-                dense: candidate.dense,
-                first: row.get(12)?,
-                last: row.get(13)?,
-                more: Vec::new(),
-                copies: Vec::new(),
-            };
-            Ok((hit, (row.get(14)?, row.get(15)?)))
-        })
-        .optional()?;
-    Ok(hit)
 }
 
 /// The folded words of a question that say something; all of them when none does.

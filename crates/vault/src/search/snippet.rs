@@ -4,43 +4,66 @@ use std::ops::Range;
 
 use super::Parsed;
 use crate::text::chunks::floor_boundary;
-use crate::text::words::{self, LANGUAGES, Language, Stems, Token};
+use crate::text::words::{self, LANGUAGES, Language, Stems};
 
 const MAX_BYTES: usize = 240;
 
-/// The best window of a passage and the matching bytes inside it.
-pub(super) fn of(passage: &str, parsed: &Parsed, stems: &mut Stems) -> (String, Vec<Range<usize>>) {
-    let wanted: Vec<&String> = parsed.words.iter().chain(parsed.phrases.iter().flatten()).collect();
-    let wanted_stems: Vec<Vec<String>> = wanted.iter().map(|word| stems.stems_of(word)).collect();
-    let typed = parsed.typing.then(|| parsed.words.last()).flatten();
-    let mut hits: Vec<(Token, usize)> = Vec::new();
-    for token in words::tokens(passage) {
-        let is_typed = typed.is_some_and(|typed| token.term.starts_with(typed.as_str()));
-        let matched = wanted.iter().zip(&wanted_stems).position(|(word, known)| {
-            // A word and its stem begin alike; asking that first spares nearly all the stemming.
-            let alike = || token.term.bytes().take(2).eq(word.bytes().take(2));
-            let same_stem = |l: &Language| known.iter().any(|s| s == stems.stem(&token.term, *l));
-            **word == token.term || (alike() && LANGUAGES.iter().any(same_stem))
-        });
-        match matched {
-            Some(idx) => hits.push((token, idx)),
-            None if is_typed => hits.push((token, wanted.len())),
-            None => {}
-        }
+/// What to look for in passages.
+pub(super) struct Wanted<'a> {
+    /// Folded words with their stems in all languages.
+    words: Vec<(&'a str, Vec<String>)>,
+    /// A word that is only begun.
+    typed: Option<&'a str>,
+}
+
+impl<'a> Wanted<'a> {
+    pub(super) fn of(parsed: &'a Parsed, stems: &mut Stems) -> Self {
+        let words = parsed.words.iter().chain(parsed.phrases.iter().flatten());
+        let words = words.map(|word| (word.as_str(), stems.stems_of(word))).collect();
+        let typed = parsed.typing.then(|| parsed.words.last().map(String::as_str)).flatten();
+        Self { words, typed }
     }
+
+    /// The number of the word that a term of the passage stands for.
+    fn position(&self, term: &str, stems: &mut Stems) -> Option<usize> {
+        let matched = self.words.iter().position(|(word, known)| {
+            // A word and its stem begin alike; asking that first spares nearly all the stemming.
+            let alike = || term.bytes().take(2).eq(word.bytes().take(2));
+            let same_stem = |l: &Language| known.iter().any(|s| s == stems.stem(term, *l));
+            *word == term || (alike() && LANGUAGES.iter().any(same_stem))
+        });
+        let typed = || self.typed.is_some_and(|typed| term.starts_with(typed));
+        matched.or_else(|| typed().then_some(self.words.len()))
+    }
+}
+
+/// A match in a passage: its bytes, and the number of the word.
+type Match = (Range<usize>, usize);
+
+/// The best window of a passage and the matching bytes inside it.
+pub(super) fn of(
+    passage: &str,
+    wanted: &Wanted<'_>,
+    stems: &mut Stems,
+) -> (String, Vec<Range<usize>>) {
+    let mut hits: Vec<Match> = Vec::new();
+    words::each_token(passage, |term, start, end| {
+        if let Some(word) = wanted.position(term, stems) {
+            hits.push((start..end, word));
+        }
+    });
     let window = best_window(passage, &hits);
     let text = &passage[window.clone()];
-    let inside = |token: &Token| token.start >= window.start && token.end <= window.end;
     let matches = hits
         .iter()
-        .filter(|(token, _)| inside(token))
-        .map(|(token, _)| token.start - window.start..token.end - window.start)
+        .filter(|(at, _)| at.start >= window.start && at.end <= window.end)
+        .map(|(at, _)| at.start - window.start..at.end - window.start)
         .collect();
     (text.to_owned(), matches)
 }
 
 /// The stretch with the most different words, as early as possible, widened to whole words.
-fn best_window(passage: &str, hits: &[(Token, usize)]) -> Range<usize> {
+fn best_window(passage: &str, hits: &[Match]) -> Range<usize> {
     if passage.len() <= MAX_BYTES {
         return 0..passage.len();
     }
@@ -95,8 +118,11 @@ pub(super) fn says(text: &str, phrase: &[String]) -> bool {
 mod tests {
     use super::*;
 
-    fn parsed(words: &[&str]) -> Parsed {
-        Parsed { words: words.iter().map(|w| (*w).to_owned()).collect(), ..Parsed::default() }
+    fn shown(passage: &str, words: &[&str]) -> (String, Vec<Range<usize>>) {
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        let parsed = Parsed { words, ..Parsed::default() };
+        let mut stems = Stems::default();
+        of(passage, &Wanted::of(&parsed, &mut stems), &mut stems)
     }
 
     #[test]
@@ -107,7 +133,7 @@ mod tests {
             "Filler words stand here. ".repeat(20),
             "And more. ".repeat(30)
         );
-        let (snippet, matches) = of(&text, &parsed(&["tickets", "lisbon"]), &mut Stems::default());
+        let (snippet, matches) = shown(&text, &["tickets", "lisbon"]);
         assert!(snippet.starts_with("The ferry tickets to Lisbon"), "{snippet}");
         assert!(snippet.len() <= MAX_BYTES);
         let marked: Vec<&str> = matches.iter().map(|range| &snippet[range.clone()]).collect();
@@ -116,8 +142,7 @@ mod tests {
 
     #[test]
     fn inflected_words_are_marked_too() {
-        let (_, matches) =
-            of("Alle Rechnungen sind da", &parsed(&["rechnung"]), &mut Stems::default());
+        let (_, matches) = shown("Alle Rechnungen sind da", &["rechnung"]);
         assert_eq!((matches.len(), &matches[0]), (1, &(5..15)));
     }
 

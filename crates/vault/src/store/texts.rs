@@ -2,8 +2,9 @@
 //!
 //! Mails are short, and a short text alone deflates to half its size; together, 64 KiB at a time, they deflate to
 //! 36 %. A block begins with the (item, length) of each text in it, so that a row needs no more than its block's
-//! number, and what lies behind the text that is wanted is not unpacked. An item of up to [`BLOCK_BYTES`] lies whole in one block; a longer one begins a block, fills as many as it
-//! needs with numbers in a row, and shares only the last.
+//! number, and what lies behind the text that is wanted is not unpacked. An item of up to [`BLOCK_BYTES`] lies whole
+//! in one block; a longer one begins a block, fills as many as it needs with numbers in a row, and shares only the
+//! last.
 //!
 //! Taking an item out writes its block anew without it, once per transaction however many go.
 
@@ -122,40 +123,64 @@ impl Texts {
         item: i64,
         range: Range<usize>,
     ) -> rusqlite::Result<String> {
-        let Some((first, bytes)) = place(db, item)? else { return Ok(String::new()) };
-        let range = range.start.min(bytes)..range.end.min(bytes);
-        let mut read = db.prepare_cached("SELECT block FROM text WHERE id = ?1")?;
-        let mut text = Vec::new();
-        for id in blocks(first, range.clone()) {
-            let known = self.open.get(&id).and_then(|open| open.get(item)).map(<[u8]>::to_vec);
-            let piece = match known {
-                Some(piece) => piece,
-                None => {
-                    let packed: Option<Vec<u8>> =
-                        read.query_row([id], |row| row.get(0)).optional()?;
-                    packed.and_then(|packed| one_of(&packed, item)).unwrap_or_default()
-                }
-            };
-            text.extend_from_slice(&piece);
-        }
-        let skipped = range.start / BLOCK_BYTES * BLOCK_BYTES;
-        let wanted = text.get(range.start - skipped..range.end - skipped).unwrap_or_default();
-        Ok(String::from_utf8_lossy(wanted).into_owned())
+        let mut parts = parts(db, &[(item, range)], |block| {
+            self.open.get(&block).and_then(|open| open.get(item))
+        })?;
+        Ok(parts.pop().unwrap_or_default())
     }
 }
 
 /// The whole stored text of an item.
 pub(crate) fn load(db: &Connection, item: i64) -> rusqlite::Result<String> {
-    Texts::default().part(db, item, 0..usize::MAX)
+    let mut parts = load_parts(db, &[(item, 0..usize::MAX)])?;
+    Ok(parts.pop().unwrap_or_default())
 }
 
-/// `text[range]` of an item, without unpacking the rest of a long document.
-pub(crate) fn load_part(
+/// `text[range]` of each (item, range), without unpacking the rest of a long document. Texts that share a block
+/// share the work.
+pub(crate) fn load_parts(
     db: &Connection,
-    item: i64,
-    range: Range<usize>,
-) -> rusqlite::Result<String> {
-    Texts::default().part(db, item, range)
+    wanted: &[(i64, Range<usize>)],
+) -> rusqlite::Result<Vec<String>> {
+    parts(db, wanted, |_| None)
+}
+
+/// `open`: the piece of the one wanted item that lies in a block not yet written.
+fn parts<'a>(
+    db: &Connection,
+    wanted: &[(i64, Range<usize>)],
+    open: impl Fn(i64) -> Option<&'a [u8]>,
+) -> rusqlite::Result<Vec<String>> {
+    let mut texts: Vec<Vec<u8>> = vec![Vec::new(); wanted.len()];
+    let mut skipped = vec![0..0; wanted.len()];
+    let mut places: Vec<(i64, usize)> = Vec::new();
+    for (idx, (item, range)) in wanted.iter().enumerate() {
+        let Some((first, bytes)) = place(db, *item)? else { continue };
+        let range = range.start.min(bytes)..range.end.min(bytes);
+        places.extend(blocks(first, range.clone()).map(|block| (block, idx)));
+        let before = range.start / BLOCK_BYTES * BLOCK_BYTES;
+        skipped[idx] = range.start - before..range.end - before;
+    }
+    places.sort_unstable();
+    let mut read = db.prepare_cached("SELECT block FROM text WHERE id = ?1")?;
+    for of_block in places.chunk_by(|a, b| a.0 == b.0) {
+        let block = of_block[0].0;
+        if let Some(piece) = open(block) {
+            of_block.iter().for_each(|(_, idx)| texts[*idx].extend_from_slice(piece));
+            continue;
+        }
+        let items: Vec<i64> = of_block.iter().map(|(_, idx)| wanted[*idx].0).collect();
+        let mut rows = read.query([block])?;
+        let Some(row) = rows.next()? else { continue };
+        let Some((plain, pieces)) = pieces_of(row.get_ref(0)?.as_blob()?, &items) else { continue };
+        for ((_, idx), piece) in of_block.iter().zip(pieces) {
+            texts[*idx].extend_from_slice(plain.get(piece).unwrap_or_default());
+        }
+    }
+    let wanted = |(text, range): (&Vec<u8>, Range<usize>)| {
+        String::from_utf8_lossy(text.get(range).unwrap_or_default()).into_owned()
+    };
+    Ok(texts.iter().zip(skipped).map(wanted).collect())
 }
 
 /// First block and length of an item's text.
@@ -220,14 +245,20 @@ impl Block {
     }
 }
 
-/// The text of one item out of a packed block: nothing behind it is inflated.
-fn one_of(packed: &[u8], item: i64) -> Option<Vec<u8>> {
+/// The texts of some items in a packed block: the block as far as it had to be unpacked, and where each lies in it
+/// (an empty range for one that is not there).
+fn pieces_of(packed: &[u8], items: &[i64]) -> Option<(Vec<u8>, Vec<Range<usize>>)> {
     let (heads, packed) = heads(packed)?;
-    let at = heads.iter().position(|(known, _)| *known == item)?;
-    let skipped: usize = heads[..at].iter().map(|(_, length)| length).sum();
-    let mut text = inflate(packed, skipped + heads[at].1)?;
-    text.drain(..skipped);
-    Some(text)
+    let mut starts = HashMap::new();
+    let mut end = 0;
+    for (item, length) in heads {
+        starts.insert(item, end..end + length);
+        end += length;
+    }
+    let pieces: Vec<Range<usize>> =
+        items.iter().map(|item| starts.get(item).cloned().unwrap_or_default()).collect();
+    let needed = pieces.iter().map(|piece| piece.end).max().unwrap_or(0);
+    Some((inflate(packed, needed)?, pieces))
 }
 
 /// (item, bytes of its text)
@@ -247,10 +278,12 @@ fn heads(mut packed: &[u8]) -> Option<(Vec<Head>, &[u8])> {
     Some((heads, packed))
 }
 
+/// The first `bytes` of what was packed.
 fn inflate(packed: &[u8], bytes: usize) -> Option<Vec<u8>> {
     let mut plain = vec![0; bytes];
-    flate2::read::DeflateDecoder::new(packed).read_exact(&mut plain).ok()?;
-    Some(plain)
+    let mut reader = flate2::Decompress::new(false);
+    reader.decompress(packed, &mut plain, flate2::FlushDecompress::Finish).ok()?;
+    (reader.total_out() == bytes as u64).then_some(plain)
 }
 
 #[cfg(test)]
@@ -305,7 +338,8 @@ mod tests {
             for at in (0..text.len()).step_by(9_973) {
                 let range = crate::text::chunks::floor_boundary(text, at)
                     ..crate::text::chunks::floor_boundary(text, at + 70_000);
-                assert_eq!(load_part(&db, id, range.clone()).unwrap(), text[range]);
+                let part = load_parts(&db, &[(id, range.clone())]).unwrap();
+                assert_eq!(part, [&text[range]]);
             }
         }
     }
@@ -356,7 +390,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn damaged_blocks_are_nothing_instead_of_a_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
-            let _ = (Block::unpack(&bytes), one_of(&bytes, 1));
+            let _ = (Block::unpack(&bytes), pieces_of(&bytes, &[1]));
         }
     }
 }

@@ -270,19 +270,20 @@ impl Writer {
         self.remove_items_of(db, open.file, &open.kept)
     }
 
-    /// Removes the items of a file except those to keep.
+    /// Removes the items of a file except those to keep; gives back how many, attachments not counted.
     pub(crate) fn remove_items_of(
         &mut self,
         db: &Connection,
         file: i64,
         keep: &HashSet<i64>,
     ) -> rusqlite::Result<usize> {
-        let mut all = db.prepare_cached("SELECT id FROM item WHERE file = ?1")?;
-        let ids: Vec<i64> = all.query_map([file], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let mut all = db.prepare_cached("SELECT id, parent IS NULL FROM item WHERE file = ?1")?;
+        let rows = all.query_map([file], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let all: Vec<(i64, bool)> = rows.collect::<Result<_, _>>()?;
         let mut n_removed = 0;
-        for id in ids.into_iter().filter(|id| !keep.contains(id)) {
+        for (id, stands) in all.into_iter().filter(|(id, _)| !keep.contains(id)) {
             self.remove_item(db, id)?;
-            n_removed += 1;
+            n_removed += usize::from(stands);
         }
         Ok(n_removed)
     }
