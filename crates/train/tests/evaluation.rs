@@ -243,3 +243,14 @@ fn data_that_is_missing_or_does_not_fit_says_what_to_do() {
     let said = fails("boolq", Options { data: Some(&data), shots: Some(9), ..Options::default() });
     assert!(said.contains("--shots"), "{said}");
 }
+
+#[test]
+fn parquet_and_json_lines_hold_the_same_questions() {
+    let engine = tiny("plain");
+    let scores = |data: PathBuf| {
+        run(&engine, &task("arc_easy"), &Options { data: Some(&data), ..Options::default() }).samples
+    };
+    let lines = scores(data());
+    assert_eq!(lines.len(), 9);
+    assert_eq!(lines, scores(golden().join("eval/parquet")));
+}
