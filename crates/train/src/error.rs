@@ -16,7 +16,10 @@ pub enum Error {
     #[error("cannot read {}: {what}; hint: {hint}", path.display())]
     Malformed { path: PathBuf, what: String, hint: &'static str },
     /// No task has this name.
-    #[error("there is no task named `{name}`{}; see `polymath eval --list`, or give a task's TOML file", close(near))]
+    #[error(
+        "there is no task named `{name}`{}; see `polymath eval --list`, or give a task's TOML file",
+        close(near)
+    )]
     UnknownTask { name: String, near: Vec<String> },
     /// The documents of a task are not here.
     #[error("{task}: {what}")]

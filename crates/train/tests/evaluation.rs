@@ -73,7 +73,9 @@ fn compare(reference: &Value, report: &Report, tolerance: f64) {
         let answers = document["answers"].as_array().unwrap();
         match report.output_type {
             OutputType::GenerateUntil => assert_eq!(sample["answer"], answers[0], "{place}"),
-            OutputType::LoglikelihoodRolling => near(&sample["answer"], &answers[0], tolerance, &place),
+            OutputType::LoglikelihoodRolling => {
+                near(&sample["answer"], &answers[0], tolerance, &place)
+            }
             _ => {
                 for (ours, theirs) in sample["answer"].as_array().unwrap().iter().zip(answers) {
                     near(&ours[0], &theirs[0], tolerance, &place);
@@ -198,13 +200,13 @@ fn bits_per_byte_do_not_depend_on_what_is_scored_together() {
 #[test]
 fn rolling_windows_give_each_token_the_context_that_its_window_holds() {
     let engine = tiny("plain");
-    let text = "The ferry to the island leaves at noon and returns in the evening with bread and salt.";
+    let text =
+        "The ferry to the island leaves at noon and returns in the evening with bread and salt.";
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("text.txt");
     std::fs::write(&path, text).unwrap();
     let max_length = 16;
-    let options =
-        Options { data: Some(&path), max_length: Some(max_length), ..Options::default() };
+    let options = Options { data: Some(&path), max_length: Some(max_length), ..Options::default() };
     let report = run(&engine, &task("bits_per_byte"), &options);
     let tokens = engine.encode_text(text).unwrap();
     assert!(tokens.len() > 2 * max_length && !tokens.len().is_multiple_of(max_length));
@@ -248,7 +250,8 @@ fn data_that_is_missing_or_does_not_fit_says_what_to_do() {
 fn parquet_and_json_lines_hold_the_same_questions() {
     let engine = tiny("plain");
     let scores = |data: PathBuf| {
-        run(&engine, &task("arc_easy"), &Options { data: Some(&data), ..Options::default() }).samples
+        run(&engine, &task("arc_easy"), &Options { data: Some(&data), ..Options::default() })
+            .samples
     };
     let lines = scores(data());
     assert_eq!(lines.len(), 9);

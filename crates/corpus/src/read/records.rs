@@ -51,10 +51,11 @@ fn malformed(problem: impl ToString) -> io::Error {
 
 fn parquet_records(path: &Path) -> Result<Vec<Value>, Error> {
     // The library asserts what a damaged file may break; see `table`.
-    let read = std::panic::catch_unwind(AssertUnwindSafe(|| -> Result<Vec<Value>, ParquetError> {
-        let reader = SerializedFileReader::new(File::open(path)?)?;
-        reader.get_row_iter(None)?.map(|row| Ok(object(&row?))).collect()
-    }));
+    let read =
+        std::panic::catch_unwind(AssertUnwindSafe(|| -> Result<Vec<Value>, ParquetError> {
+            let reader = SerializedFileReader::new(File::open(path)?)?;
+            reader.get_row_iter(None)?.map(|row| Ok(object(&row?))).collect()
+        }));
     let damaged = || malformed("the file is damaged: its metadata contradicts itself");
     read.map_err(|_| Error::io("read", path, damaged()))?
         .map_err(|error| Error::io("read", path, malformed(error)))

@@ -105,8 +105,12 @@ fn write(
     }
     let tokenizer = engine.tokenizer()?;
     stop.extend(tokenizer.eos().and_then(|end| tokenizer.piece(end)));
-    let options =
-        GenerateOptions { max_tokens, stop, context_len: Some(encoder.max_length()), ..GenerateOptions::default() };
+    let options = GenerateOptions {
+        max_tokens,
+        stop,
+        context_len: Some(encoder.max_length()),
+        ..GenerateOptions::default()
+    };
     let prompts: Vec<Vec<u32>> = questions
         .iter()
         .map(|question| {

@@ -84,7 +84,11 @@ mod tests {
         for question in questions {
             let labels = question["mc1_targets"].as_object().unwrap();
             let labels: Vec<u64> = labels.values().filter_map(Value::as_u64).collect();
-            assert_eq!((labels[0], labels.iter().sum::<u64>()), (1, 1), "the first is the right one");
+            assert_eq!(
+                (labels[0], labels.iter().sum::<u64>()),
+                (1, 1),
+                "the first is the right one"
+            );
         }
     }
 }

@@ -80,7 +80,9 @@ impl<'a> Encoder<'a> {
         }
         let whole = self.encode(&format!("{context}{continuation}"));
         let scored = whole.get(n_context..).filter(|scored| !scored.is_empty());
-        tokens.extend(scored.ok_or_else(|| format!("the continuation `{continuation}` has no tokens"))?);
+        tokens.extend(
+            scored.ok_or_else(|| format!("the continuation `{continuation}` has no tokens"))?,
+        );
         Ok(ScoredText { tokens, n_context })
     }
 

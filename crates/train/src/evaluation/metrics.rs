@@ -72,7 +72,8 @@ pub(super) fn count(task: &Task, question: &Question, answer: &Answer) -> Vec<Co
                 let filters = task.filter_list.iter().map(Some);
                 let none = if task.filter_list.is_empty() { Some(None) } else { None };
                 for filter in filters.chain(none) {
-                    let filtered = filter.map_or_else(|| text.clone(), |filter| extract(filter, text));
+                    let filtered =
+                        filter.map_or_else(|| text.clone(), |filter| extract(filter, text));
                     let right = targets.iter().any(|target| is_match(metric, &filtered, target));
                     push(filter, Count::One(f64::from(u8::from(right))), Some(filtered));
                 }
@@ -154,7 +155,11 @@ fn is_match(metric: &Metric, answer: &str, target: &str) -> bool {
 }
 
 /// The value of a metric over all documents, and its standard error where it has one.
-pub(super) fn aggregate(metric: MetricName, counts: &[Count], n_threads: usize) -> (f64, Option<f64>) {
+pub(super) fn aggregate(
+    metric: MetricName,
+    counts: &[Count],
+    n_threads: usize,
+) -> (f64, Option<f64>) {
     let ones: Vec<f64> = counts
         .iter()
         .map(|count| match *count {
@@ -296,7 +301,11 @@ mod tests {
         assert_eq!(right(MetricName::AccBytes, 0), 1.0);
         let longer = [-6.0, -3.0, -2.2];
         assert_eq!(chosen(MetricName::AccNorm, &longer, &choices, &[1]), 1.0);
-        assert_eq!(chosen(MetricName::Acc, &[-1.0, -1.0], &choices[..2], &[1]), 0.0, "the first of equals");
+        assert_eq!(
+            chosen(MetricName::Acc, &[-1.0, -1.0], &choices[..2], &[1]),
+            0.0,
+            "the first of equals"
+        );
     }
 
     /// Worked by hand: of 0, 1, 1, 1 the mean is 3/4, the sample variance 1/4, so the standard error √(1/16).

@@ -164,7 +164,8 @@ fn rows(task: &Task, counted: &[Vec<Counted>], n_threads: usize) -> Vec<Row> {
     let columns = first.iter().enumerate();
     columns
         .map(|(column, Counted { metric, filter, .. })| {
-            let counts: Vec<Count> = counted.iter().map(|document| document[column].count).collect();
+            let counts: Vec<Count> =
+                counted.iter().map(|document| document[column].count).collect();
             let (value, stderr) = metrics::aggregate(*metric, &counts, n_threads);
             Row {
                 task: task.task.clone(),

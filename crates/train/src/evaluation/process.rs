@@ -45,8 +45,10 @@ impl Process {
                     if answers.contains_key("choices") {
                         continue;
                     }
-                    let (choices, labels): (Vec<_>, Vec<_>) =
-                        answers.iter().map(|(answer, label)| (answer.clone(), label.clone())).unzip();
+                    let (choices, labels): (Vec<_>, Vec<_>) = answers
+                        .iter()
+                        .map(|(answer, label)| (answer.clone(), label.clone()))
+                        .unzip();
                     document[field] = json!({ "choices": choices, "labels": labels });
                 }
             }

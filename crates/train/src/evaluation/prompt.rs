@@ -86,7 +86,8 @@ impl<'a> Asker<'a> {
         let delimiter = &task.target_delimiter;
         let (pairs, gold) = if self.choices_in_context {
             let target = plain(&self.target(document)?)?;
-            let pair = |choice: &String| (format!("{prefix}{choice}"), format!("{delimiter}{target}"));
+            let pair =
+                |choice: &String| (format!("{prefix}{choice}"), format!("{delimiter}{target}"));
             (choices.iter().map(pair).collect(), self.text(document)?)
         } else {
             let context = format!("{prefix}{}", plain(&self.text(document)?)?);
@@ -227,12 +228,15 @@ impl<'a> Asker<'a> {
     fn choices(&self, document: &Value) -> Result<Vec<String>, String> {
         let value = match &self.task.doc_to_choice {
             Some(Choices::List(list)) => return Ok(list.clone()),
-            Some(Choices::Template(field)) if self.fields.contains(field) => document[field].clone(),
+            Some(Choices::Template(field)) if self.fields.contains(field) => {
+                document[field].clone()
+            }
             Some(Choices::Template(source)) => template::evaluate(source, document)?,
             None => return Err("the task has no doc_to_choice".to_owned()),
         };
         let list = value.as_array().filter(|list| !list.is_empty());
-        let list = list.ok_or_else(|| format!("doc_to_choice gives no list of choices: {value}"))?;
+        let list =
+            list.ok_or_else(|| format!("doc_to_choice gives no list of choices: {value}"))?;
         list.iter().map(plain).collect()
     }
 
@@ -264,7 +268,9 @@ fn places(target: &Value, choices: &[String]) -> Vec<usize> {
             let place = place.as_u64().map(|place| place as usize);
             place.filter(|&place| place < choices.len()).into_iter().collect()
         }
-        Value::String(text) => choices.iter().position(|choice| choice == text).into_iter().collect(),
+        Value::String(text) => {
+            choices.iter().position(|choice| choice == text).into_iter().collect()
+        }
         _ => Vec::new(),
     }
 }

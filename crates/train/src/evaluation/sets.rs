@@ -33,7 +33,10 @@ pub(super) fn split(task: &Task, name: &str, data: Option<&Path>) -> Result<Spli
         split.documents = documents.collect::<Result<_, _>>()?;
     }
     if split.documents.is_empty() {
-        return Err(Error::NoData { task: task.task.clone(), what: format!("{} is empty", split.from) });
+        return Err(Error::NoData {
+            task: task.task.clone(),
+            what: format!("{} is empty", split.from),
+        });
     }
     Ok(split)
 }
@@ -51,8 +54,9 @@ fn read(task: &Task, name: &str, data: Option<&Path>) -> Result<Split, Error> {
             return Ok(split);
         }
     }
-    let carried = carried::split(task, name)
-        .map_err(|what| Error::malformed(Path::new(&task.task), what, "install the program again"))?;
+    let carried = carried::split(task, name).map_err(|what| {
+        Error::malformed(Path::new(&task.task), what, "install the program again")
+    })?;
     if let Some(carried) = carried {
         let from = match carried.part_of {
             Some(part) => format!("carried by Polymath: {part}"),
@@ -73,7 +77,7 @@ fn missing(task: &Task, name: &str, data: Option<&Path>) -> Error {
             "its file names no data for the split `{name}`; hint: add [data_files] with {name} = \"FILE.jsonl\""
         ),
         (None, _) => format!(
-            "the split `{name}` is not on this machine; hint: fetch https://huggingface.co/datasets/{dataset} \
+            "the split `{name}` is not on this machine; hint: fetch the data set {dataset} of the Hugging Face hub \
              by any way you like and name its folder with --data DIR"
         ),
         (Some(data), _) => format!(
@@ -101,7 +105,11 @@ fn folders(task: &Task) -> Vec<String> {
 fn find(task: &Task, name: &str, data: &Path) -> Result<Option<Split>, Error> {
     if data.is_file() {
         // One file is the split that is scored.
-        return if name == task.scored_split() { files(&[data.to_owned()]).map(Some) } else { Ok(None) };
+        return if name == task.scored_split() {
+            files(&[data.to_owned()]).map(Some)
+        } else {
+            Ok(None)
+        };
     }
     if !data.is_dir() {
         let missing = std::io::ErrorKind::NotFound.into();
@@ -130,8 +138,10 @@ fn matching(folder: &Path, task: &Task, name: &str) -> Result<Vec<PathBuf>, Erro
         let file = file.unwrap_or_default();
         let stem = file.trim_end_matches(".gz").trim_end_matches(".zst");
         let endings = [".jsonl", ".json", ".ndjson", ".parquet"];
-        let Some((rank, stem)) =
-            endings.iter().enumerate().find_map(|(rank, end)| Some((rank, stem.strip_suffix(end)?)))
+        let Some((rank, stem)) = endings
+            .iter()
+            .enumerate()
+            .find_map(|(rank, end)| Some((rank, stem.strip_suffix(end)?)))
         else {
             continue;
         };
@@ -259,7 +269,8 @@ mod tests {
 
     #[test]
     fn files_say_by_their_names_which_split_they_hold() {
-        let yes = [("test-00000-of-00001", "test"), ("arc-easy-test", "test"), ("val", "validation")];
+        let yes =
+            [("test-00000-of-00001", "test"), ("arc-easy-test", "test"), ("val", "validation")];
         assert!(yes.iter().all(|(stem, split)| names_split(stem, split)));
         let no = [("contest", "test"), ("train", "test"), ("test", "train"), ("testing", "test")];
         assert!(!no.iter().any(|(stem, split)| names_split(stem, split)));

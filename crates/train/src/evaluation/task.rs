@@ -224,7 +224,11 @@ impl Task {
         let text = std::fs::read_to_string(path)
             .map_err(|e| Error::io(path, "read", e, "name a task's TOML file"))?;
         let mut task = Self::parse(&text).map_err(|what| {
-            Error::malformed(path, what, "the keys are those of lm-evaluation-harness; see docs/evaluation.md")
+            Error::malformed(
+                path,
+                what,
+                "the keys are those of lm-evaluation-harness; see docs/evaluation.md",
+            )
         })?;
         task.folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
         Ok(task)
@@ -247,7 +251,8 @@ impl Task {
             OutputType::LoglikelihoodRolling => &[WordPerplexity, BytePerplexity, BitsPerByte],
             OutputType::GenerateUntil => &[ExactMatch],
         };
-        if let Some(wrong) = self.metric_list.iter().find(|metric| !known.contains(&metric.metric)) {
+        if let Some(wrong) = self.metric_list.iter().find(|metric| !known.contains(&metric.metric))
+        {
             return Err(format!("{:?} has no metric {:?}", self.output_type, wrong.metric));
         }
         if self.metric_list.is_empty() {

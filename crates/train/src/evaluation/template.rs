@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use serde_json::Value as Json;
@@ -11,7 +12,9 @@ const FUEL: u64 = 5_000_000;
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
-    environment.set_keep_trailing_newline(true);
+    if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
+        environment.set_syntax(syntax);
+    }
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
     environment.set_unknown_method_callback(|state, value, method, arguments| {
@@ -82,10 +85,16 @@ mod tests {
         let rendered = |template| render(template, &document).unwrap();
         assert_eq!(rendered("{{choices.label.index(key)}}"), "1");
         assert_eq!(rendered("{{text.split(' ')[:-1]|join(' ')}}"), " who is it ");
-        assert_eq!(rendered("{{' '+text.split(' ')[-1]}}|{{text.lstrip()}}"), " then|who is it  then");
+        assert_eq!(
+            rendered("{{' '+text.split(' ')[-1]}}|{{text.lstrip()}}"),
+            " then|who is it  then"
+        );
         assert_eq!(rendered("{{none}} {{yes}} a\n"), "None True a\n");
         assert_eq!(evaluate("{{choices.text}}", &document).unwrap(), json!(["one", "two"]));
-        assert_eq!(evaluate("{{[key, text]}}", &document).unwrap(), json!(["B", " who is it  then"]));
+        assert_eq!(
+            evaluate("{{[key, text]}}", &document).unwrap(),
+            json!(["B", " who is it  then"])
+        );
         assert!(render("{{absent}}", &document).unwrap_err().contains("undefined"));
         assert!(evaluate("{{key}} {{text}}", &document).is_err());
         assert!(render("{{choices.label.index('C')}}", &document).is_err());

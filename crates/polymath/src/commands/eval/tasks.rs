@@ -25,8 +25,7 @@ pub fn run(arguments: &EvalTasks) -> anyhow::Result<()> {
         arguments.tasks.iter().map(|name| catalogue::find(name)).collect::<Result<_, _>>()?;
     let model = arguments.model.as_deref().context("no model; hint: --model MODEL")?;
     let path = Home::find()?.hub().resolve(model)?;
-    let precision =
-        if arguments.fast { DecoderPrecision::Fast } else { DecoderPrecision::Exact };
+    let precision = if arguments.fast { DecoderPrecision::Fast } else { DecoderPrecision::Exact };
     let engine = Engine::load_with(&path, arguments.threads.count(), precision)?;
     let options = Options {
         shots: arguments.shots,
@@ -79,7 +78,8 @@ struct Log<'a> {
 
 impl<'a> Log<'a> {
     fn create(path: &'a Path) -> anyhow::Result<Self> {
-        let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+        let file =
+            File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self { path, file: BufWriter::new(file) })
     }
 
