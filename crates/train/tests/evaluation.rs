@@ -74,7 +74,7 @@ fn compare(reference: &Value, report: &Report, tolerance: f64) {
         match report.output_type {
             OutputType::GenerateUntil => assert_eq!(sample["answer"], answers[0], "{place}"),
             OutputType::LoglikelihoodRolling => {
-                near(&sample["answer"], &answers[0], tolerance, &place)
+                near(&sample["answer"], &answers[0], tolerance, &place);
             }
             _ => {
                 for (ours, theirs) in sample["answer"].as_array().unwrap().iter().zip(answers) {
