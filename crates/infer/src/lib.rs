@@ -29,6 +29,7 @@ mod turn;
 
 mod generation;
 mod sampling;
+mod scoring;
 mod stop;
 
 mod embedder;
@@ -55,5 +56,6 @@ pub use inspect::{Info, TokenizerInfo, inspect};
 pub use model::decoder::Precision as DecoderPrecision;
 pub use model::encoder::Precision;
 pub use sampling::{Sampler, Sampling, uniform};
+pub use scoring::{ScoredText, ScoringCounts, score_texts};
 pub use session::Session;
 pub use vocabulary::tokenizer;

@@ -1,9 +1,13 @@
 //! What can be typed. Names, flags and JSON fields are a contract (see README, "Commands"): scripts depend on them.
 
+mod eval;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use eval::{Eval, EvalCommand, EvalLife, EvalTasks};
 
 /// Own the whole life of a language model: an assistant over your own mail, calendar, contacts, notes and
 /// documents, on your own machine.
@@ -53,9 +57,8 @@ pub enum Command {
     Generate(Generate),
     /// Serve a model over the OpenAI-compatible HTTP interface.
     Serve(Serve),
-    /// Measure answers against known questions.
-    #[command(subcommand)]
-    Eval(EvalCommand),
+    /// Measure how good a model is on known tasks, or the assistant on the sample life.
+    Eval(Eval),
     /// Plan a training run: time, memory, money, energy, failures.
     #[command(subcommand)]
     Plan(PlanCommand),
@@ -490,31 +493,6 @@ pub struct Serve {
     pub vault: VaultPath,
     #[command(flatten)]
     pub threads: Threads,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum EvalCommand {
-    /// The questions of the sample life, scored without any model as judge.
-    Life {
-        /// Folder with `data/` and `questions.jsonl` [default: the sample inside this program].
-        #[arg(long, value_name = "DIR")]
-        life: Option<PathBuf>,
-        #[command(flatten)]
-        model: ChatModel,
-        /// Which questions: `report` (kept aside), `fit` (used to set thresholds), or `all`.
-        #[arg(long, default_value = "all", value_parser = ["all", "fit", "report"])]
-        half: String,
-        /// Print each question that was answered wrong.
-        #[arg(long)]
-        misses: bool,
-        /// Instead of asking, write what the constants are fitted on, one question a line.
-        #[arg(long, value_name = "FILE")]
-        features: Option<PathBuf>,
-        #[command(flatten)]
-        json: Json,
-        #[command(flatten)]
-        threads: Threads,
-    },
 }
 
 #[derive(Debug, Subcommand)]

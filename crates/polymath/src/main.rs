@@ -27,7 +27,10 @@ fn main() -> ExitCode {
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("polymath: {error:#}");
-            ExitCode::FAILURE
+            match error.downcast_ref() {
+                Some(train::Error::UnknownTask { .. }) => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }

@@ -15,6 +15,23 @@ pub enum Error {
     /// A file that is damaged or belongs to something else.
     #[error("cannot read {}: {what}; hint: {hint}", path.display())]
     Malformed { path: PathBuf, what: String, hint: &'static str },
+    /// No task has this name.
+    #[error(
+        "there is no task named `{name}`{}; see `polymath eval --list`, or give a task's TOML file",
+        close(near)
+    )]
+    UnknownTask { name: String, near: Vec<String> },
+    /// The documents of a task are not here.
+    #[error("{task}: {what}")]
+    NoData { task: String, what: String },
+    /// A document does not fit its task.
+    #[error(
+        "{task}, document {at}: {what}; hint: the data may be of another form than the task's templates expect"
+    )]
+    Document { task: String, at: usize, what: String },
+    /// The engine that answers.
+    #[error(transparent)]
+    Infer(#[from] infer::Error),
     /// Numbers left the range of f32.
     #[error(
         "step {step}: {what} is not finite; hint: resume from the last checkpoint with a lower learning rate"
@@ -32,6 +49,10 @@ pub enum Error {
     /// Saving and finding the state.
     #[error(transparent)]
     Checkpoint(#[from] crate::checkpoint::Error),
+}
+
+fn close(near: &[String]) -> String {
+    if near.is_empty() { String::new() } else { format!(" (did you mean {}?)", near.join(", ")) }
 }
 
 impl Error {

@@ -1,4 +1,5 @@
-//! Shards to weights: the decoder with its gradients, optimisers, schedules, checkpoints, and the run that ties them.
+//! Shards to weights: the decoder with its gradients, optimisers, schedules, checkpoints, and the run that ties them;
+//! and the evaluation of what came of it.
 
 pub mod batch;
 pub mod bench;
@@ -9,6 +10,7 @@ pub mod data;
 pub mod describe;
 pub mod dial;
 pub mod error;
+pub mod evaluation;
 pub mod export;
 pub mod import;
 pub mod initial;

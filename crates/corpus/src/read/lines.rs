@@ -11,7 +11,7 @@ use std::path::Path;
 const LONGEST_BYTES: usize = 256 << 20;
 
 /// A reader that takes the compression off.
-fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
+pub(super) fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
     let file = File::open(path)?;
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("");
     Ok(match ending {

@@ -10,8 +10,11 @@ mod decode;
 mod entities;
 mod html;
 mod lines;
+mod records;
 mod table;
 mod walk;
+
+pub use records::{json_records, records};
 
 use crate::Error;
 use crate::chat::Message;

@@ -3,5 +3,6 @@
 mod batch;
 mod form;
 mod real_models;
+mod scoring;
 mod session;
 mod tiny;

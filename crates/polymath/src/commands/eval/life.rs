@@ -13,14 +13,14 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 use vault::store::Vault;
 
-use crate::args::{ChatModel, EvalCommand, Threads};
+use crate::args::{ChatModel, EvalLife, Threads};
 use crate::commands::models;
 use crate::home::Home;
 use crate::progress::items_bar;
 use crate::{output, sample};
 
-pub fn run(command: &EvalCommand) -> anyhow::Result<()> {
-    let EvalCommand::Life { life, model, half, misses, features, json, threads } = command;
+pub fn run(arguments: &EvalLife) -> anyhow::Result<()> {
+    let EvalLife { life, model, half, misses, features, json, threads } = arguments;
     let folder = match life {
         Some(folder) => folder.clone(),
         None => sample::write(Home::find()?.path())?,
