@@ -17,6 +17,8 @@ pub struct LocalRun<'a> {
     pub sequence: u64,
     /// f32 multiply-adds as two, all threads together.
     pub peak_flop_per_s: f64,
+    /// Products of the optimiser in one step: none of AdamW's, those of Muon's iteration.
+    pub optimiser_flop: f64,
 }
 
 /// Seconds of a step and where they go.
@@ -54,7 +56,8 @@ pub fn predict(run: &LocalRun<'_>) -> LocalStep {
     let products_s = products / (share * peak);
     let attention_s = (model_flop - products) / (ATTENTION * peak);
     let parameters = cost::parameters(run.model).total as f64;
-    let optimiser_s = BYTES_PER_PARAMETER * parameters / BANDWIDTH;
+    let optimiser_s =
+        BYTES_PER_PARAMETER * parameters / BANDWIDTH + run.optimiser_flop / (DENSE * peak);
     let total_s = products_s + attention_s + optimiser_s;
     LocalStep {
         products_s,

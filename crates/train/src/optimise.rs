@@ -103,6 +103,19 @@ pub fn step(
     }
 }
 
+/// FLOPs of the products in one step: those of Muon's iteration, none of AdamW's.
+pub fn product_flops(layout: &Layout, rule: Rule) -> f64 {
+    let by_muon =
+        |tensor: &&Tensor| rule == Rule::Muon && matches!(tensor.kind, Kind::Matrix | Kind::Output);
+    let one = |tensor: &Tensor| {
+        let (rows, cols) = (tensor.shape[0] as f64, tensor.shape[1] as f64);
+        let (r, c) = (rows.min(cols), rows.max(cols));
+        // XXᵀ, its square, and the product with X.
+        ITERATIONS as f64 * (2.0 * r * r * c + 2.0 * r * r * r + 2.0 * r * r * c)
+    };
+    layout.tensors.iter().filter(by_muon).map(one).sum()
+}
+
 /// Neighbouring tensors that are treated alike: their range, whether they decay, whether Muon moves them.
 fn runs(layout: &Layout, rule: Rule) -> Vec<(Range<usize>, bool, bool)> {
     let mut runs: Vec<(Range<usize>, bool, bool)> = Vec::new();
@@ -117,6 +130,9 @@ fn runs(layout: &Layout, rule: Rule) -> Vec<(Range<usize>, bool, bool)> {
     }
     runs
 }
+
+/// Newton–Schulz steps.
+const ITERATIONS: usize = 5;
 
 /// One matrix of Muon's, with what belongs to it.
 struct Part<'a> {
@@ -185,7 +201,7 @@ pub fn orthogonalised(pool: &Pool, matrix: &[f32], (rows, cols): (usize, usize))
     let (mut square, mut fourth) = (vec![0.0; r * r], vec![0.0; r * r]);
     let mut next = vec![0.0; r * c];
     let (a, b, d) = COEFFICIENTS;
-    for _ in 0..5 {
+    for _ in 0..ITERATIONS {
         gemm::linear(pool, &mut square, &x, &x, c, Update::Replace);
         gemm::linear(pool, &mut fourth, &square, &square, r, Update::Replace);
         for (f, s) in fourth.iter_mut().zip(&square) {

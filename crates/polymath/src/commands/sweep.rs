@@ -64,9 +64,9 @@ fn tell(report: &Report) -> anyhow::Result<()> {
             values.iter().map(shown).collect::<Vec<String>>().join(", ")
         };
         output::line(format!(
-            "\nfor the same loss as {}, {} needs\n  FLOPs    × {}\n  seconds  × {}",
-            compared.family,
+            "\nwhat {} spends ÷ what {} needs for the same loss, budget by budget\n  FLOPs    {}\n  seconds  {}",
             compared.against,
+            compared.family,
             list(&compared.flop_ratio),
             list(&compared.seconds_ratio),
         ))?;

@@ -97,6 +97,7 @@ fn predicted(run: &Settled<'_>) -> Planned {
         batch_tokens: run.batch_tokens as f64,
         sequence: run.sequence,
         peak_flop_per_s: run.peak_flop_per_s,
+        optimiser_flop: run.optimiser_flop,
     });
     let gflops = run.peak_flop_per_s / 1e9;
     Planned {

@@ -70,6 +70,8 @@ pub struct Settled<'a> {
     /// Tokens of one sequence.
     pub sequence: u64,
     pub peak_flop_per_s: f64,
+    /// Products of the optimiser in one step.
+    pub optimiser_flop: f64,
 }
 
 /// What a run tells while it runs.

@@ -25,7 +25,7 @@ use crate::network::Network;
 use crate::optimise::Moments;
 use crate::schedule::Schedule;
 use crate::tensorboard::Events;
-use crate::{Error, dial, import, initial};
+use crate::{Error, dial, import, initial, optimise};
 
 /// What the size of model and data decides.
 struct Plan {
@@ -375,7 +375,7 @@ fn started(
         declared: declared(config),
         planned_steps: Some(plan.schedule.steps),
         planned_tokens: Some(plan.schedule.steps * plan.batch_tokens),
-        plan: predicted(config, options, decoder, data, plan),
+        plan: predicted(config, options, network, data, plan),
         config_sha256,
     }
 }
@@ -384,7 +384,7 @@ fn started(
 fn predicted(
     config: &Config,
     options: &Options<'_>,
-    model: &DecoderConfig,
+    network: &Network,
     data: &Data,
     plan: &Plan,
 ) -> Option<record::Planned> {
@@ -392,11 +392,12 @@ fn predicted(
         return None;
     }
     let settled = Settled {
-        model,
+        model: network.config(),
         steps: plan.schedule.steps,
         batch_tokens: plan.batch_tokens,
         sequence: data.shards().sequence_length() as u64,
         peak_flop_per_s: options.peak_flop_per_s?,
+        optimiser_flop: optimise::product_flops(network.layout(), config.settings().rule),
     };
     options.planner.map(|planner| planner(&settled))
 }

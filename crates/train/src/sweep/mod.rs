@@ -81,6 +81,8 @@ pub struct Budget {
 pub struct Outcome {
     pub family: String,
     pub depth: usize,
+    /// Model FLOPs it was given.
+    pub budget: f64,
     pub parameters: u64,
     pub parameters_active: u64,
     /// Weights in matrix products per token: the N of the law.
@@ -94,14 +96,14 @@ pub struct Outcome {
     pub run_dir: PathBuf,
 }
 
-/// How much more of something the first family must spend to reach the loss of another.
+/// What the first family spends for a loss ÷ what another needs for the same loss: above one, the other wins.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
     pub family: String,
     pub against: String,
-    /// Bits per byte of the best model of each budget of `family`.
+    /// Bits per byte of `against`'s best model of each budget.
     pub bits_per_byte: Vec<f64>,
-    /// FLOPs of `against` for the same loss ÷ its own; none where its losses do not reach so far.
+    /// Ratios of model FLOPs at those losses; none where the losses of `family` do not reach so far.
     pub flop_ratio: Vec<Option<f64>>,
     /// The same of seconds.
     pub seconds_ratio: Vec<Option<f64>>,
@@ -183,7 +185,13 @@ impl Sweep {
                     };
                     config.evaluation.every_steps = ONLY_AT_THE_END;
                     config.evaluation.prompts.clear();
-                    runs.push(Planned { config, family: family.name.clone(), depth, sizes });
+                    runs.push(Planned {
+                        config,
+                        family: family.name.clone(),
+                        depth,
+                        budget: budget.flops,
+                        sizes,
+                    });
                 }
             }
         }
@@ -196,6 +204,7 @@ struct Planned {
     config: Config,
     family: String,
     depth: usize,
+    budget: f64,
     sizes: Sizes,
 }
 
@@ -307,6 +316,7 @@ fn outcome(
     Ok(Some(Outcome {
         family: run.family.clone(),
         depth: run.depth,
+        budget: run.budget,
         parameters: model.parameters_total,
         parameters_active: model.parameters_active,
         matrix_weights_per_token: model.matrix_weights_per_token,
@@ -335,22 +345,20 @@ fn report(sweep: &Sweep, outcomes: Vec<Outcome>, n_planned: usize) -> Report {
             .collect();
         laws.insert(family.name.clone(), Law::fit(&points));
     }
-    let base = of(&sweep.family[0].name);
+    let base = best_of_budgets(&of(&sweep.family[0].name));
+    let flop = |outcome: &Outcome| outcome.model_flop;
+    let seconds = |outcome: &Outcome| outcome.seconds;
     let comparisons = sweep.family[1..]
         .iter()
         .map(|family| {
-            let flop = |outcome: &Outcome| outcome.model_flop;
-            let seconds = |outcome: &Outcome| outcome.seconds;
-            let best = frontier(&of(&family.name), flop);
-            let theirs = frontier(&base, flop);
-            let (quickest, their_quickest) =
-                (frontier(&of(&family.name), seconds), frontier(&base, seconds));
+            let ours = best_of_budgets(&of(&family.name));
+            let by_flop = frontier(&base, flop);
             Comparison {
                 family: family.name.clone(),
                 against: sweep.family[0].name.clone(),
-                bits_per_byte: best.iter().map(|point| point.1).collect(),
-                flop_ratio: ratios(&best, &theirs),
-                seconds_ratio: ratios(&quickest, &their_quickest),
+                flop_ratio: ratios(&by_flop, &frontier(&ours, flop)),
+                seconds_ratio: ratios(&frontier(&base, seconds), &frontier(&ours, seconds)),
+                bits_per_byte: by_flop.iter().map(|point| point.1).collect(),
             }
         })
         .collect();
@@ -361,6 +369,18 @@ fn report(sweep: &Sweep, outcomes: Vec<Outcome>, n_planned: usize) -> Report {
         laws,
         comparisons,
     }
+}
+
+/// The best outcome of each budget. FLOPs of one budget differ by a step's worth, which must not decide.
+fn best_of_budgets<'a>(outcomes: &[&'a Outcome]) -> Vec<&'a Outcome> {
+    let mut best: BTreeMap<u64, &Outcome> = BTreeMap::new();
+    for &outcome in outcomes {
+        let at = best.entry(outcome.budget.to_bits()).or_insert(outcome);
+        if outcome.held_out_bits_per_byte < at.held_out_bits_per_byte {
+            *at = outcome;
+        }
+    }
+    best.into_values().collect()
 }
 
 /// The outcomes that no cheaper one beats, as (cost, loss), dearer ones last.
@@ -377,11 +397,11 @@ fn frontier(outcomes: &[&Outcome], cost: impl Fn(&Outcome) -> f64) -> Vec<(f64, 
     points
 }
 
-/// For each point of `ours`, what `theirs` costs at the same loss ÷ what ours costs; between two points their
-/// logarithms are joined by a line.
-fn ratios(ours: &[(f64, f64)], theirs: &[(f64, f64)]) -> Vec<Option<f64>> {
+/// For each point of `base`, its cost ÷ what `other` costs at the same loss; between two points their logarithms are
+/// joined by a line.
+fn ratios(base: &[(f64, f64)], other: &[(f64, f64)]) -> Vec<Option<f64>> {
     let at = |loss: f64| {
-        theirs.windows(2).find_map(|pair| {
+        other.windows(2).find_map(|pair| {
             let ((c0, l0), (c1, l1)) = (pair[0], pair[1]);
             (l1 <= loss && loss <= l0).then(|| {
                 let share = (l0 - loss) / (l0 - l1);
@@ -389,7 +409,7 @@ fn ratios(ours: &[(f64, f64)], theirs: &[(f64, f64)]) -> Vec<Option<f64>> {
             })
         })
     };
-    ours.iter().map(|&(cost, loss)| at(loss).map(|their_cost| their_cost / cost)).collect()
+    base.iter().map(|&(cost, loss)| at(loss).map(|other_cost| cost / other_cost)).collect()
 }
 
 #[cfg(test)]
@@ -400,6 +420,7 @@ mod tests {
         Outcome {
             family: String::new(),
             depth: 1,
+            budget: model_flop.round(),
             parameters: 1,
             parameters_active: 1,
             matrix_weights_per_token: 1,
@@ -419,16 +440,24 @@ mod tests {
         assert_eq!(frontier(&all, |o| o.model_flop), [(1.0, 3.0), (4.0, 2.0)]);
     }
 
-    /// A family whose loss falls as cost^-0.1, against one that needs three times the cost for the same.
+    /// A run that was given the same and stopped a step earlier does not count as the cheaper one.
     #[test]
-    fn the_ratio_is_the_cost_of_the_same_loss() {
+    fn a_budget_has_one_best() {
+        let all = [outcome(9.9, 3.0), outcome(10.1, 2.5), outcome(100.0, 2.0)];
+        let all: Vec<&Outcome> = all.iter().collect();
+        assert_eq!(best_of_budgets(&all), [all[1], all[2]]);
+    }
+
+    /// A family whose loss falls with the logarithm of the cost, against one that needs three times the cost.
+    #[test]
+    fn the_ratio_is_of_costs_for_the_same_loss() {
         let costs = [1.0, 10.0, 100.0];
-        let ours: Vec<_> = costs.map(|c: f64| (c, 10.0 - c.ln())).to_vec();
-        let theirs: Vec<_> = costs.map(|c: f64| (c, 10.0 - (c / 3.0).ln())).to_vec();
-        let found = ratios(&ours, &theirs);
-        for ratio in &found[..2] {
+        let base: Vec<_> = costs.map(|c: f64| (c, 10.0 - (c / 3.0).ln())).to_vec();
+        let other: Vec<_> = costs.map(|c: f64| (c, 10.0 - c.ln())).to_vec();
+        let found = ratios(&base, &other);
+        assert_eq!(found[0], None, "the other family's losses do not reach so far");
+        for ratio in &found[1..] {
             assert!((ratio.expect("within reach") - 3.0).abs() < 1e-9, "{found:?}");
         }
-        assert_eq!(found[2], None, "their losses do not reach so far");
     }
 }

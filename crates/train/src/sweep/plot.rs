@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::{Outcome, Report, frontier};
+use super::{Outcome, Report, best_of_budgets, frontier};
 
 const COLOURS: [&str; 4] = ["#2563eb", "#d9480f", "#2b8a3e", "#862e9c"];
 const WIDTH: f64 = 460.0;
@@ -109,7 +109,7 @@ fn panel(
         let colour = COLOURS[idx % COLOURS.len()];
         let ours: Vec<&Outcome> =
             report.outcomes.iter().filter(|outcome| outcome.family == *family).collect();
-        let best = frontier(&ours, cost);
+        let best = frontier(&best_of_budgets(&ours), cost);
         let line: Vec<String> =
             best.iter().map(|&(c, loss)| format!("{:.1} {:.1}", x(c), y(loss))).collect();
         let _ = write!(
