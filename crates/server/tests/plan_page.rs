@@ -105,19 +105,22 @@ fn moving_a_slider_changes_the_plan() {
 
     browser.evaluate(&format!("{chips}.focus()"));
     browser.press(ARROW_RIGHT);
-    let busy = "document.querySelector('.results.busy')";
-    browser.wait_for(&format!("!{busy} && {chips}.ariaValueText !== '16,384'"));
+    let (busy, days) = ("document.querySelector('.results.busy')", ".headline b");
+    let first = browser.text(days);
+    let shown = format!("document.querySelector('{days}').textContent");
+    browser.wait_for(&format!("{shown} !== '{first}' && {chips}.ariaValueText !== '16,384'"));
     let faster = headline(&browser, "days");
     assert!(faster < before, "{before} days, then {faster}");
 
     // Any number can be typed; a wrong one says which field and how to say it.
     let exact = ".slider:has(#chips) .exact";
     let retype = |text: &str| {
-        browser.run(&format!("document.querySelector('{exact}').value = ''"));
+        let field = format!("document.querySelector('{exact}')");
+        browser.run(&format!("{field}.focus(); {field}.select()"));
         browser.type_into(exact, &format!("{text}\n"));
     };
     retype("16384");
-    browser.wait_for(&format!("!{busy} && {chips}.ariaValueText === '16,384'"));
+    browser.wait_for(&format!("{shown} === '{first}' && {chips}.ariaValueText === '16,384'"));
     assert_eq!(headline(&browser, "days"), before);
     retype("1000M");
     browser.wait_for("document.querySelector('.results .note.bad')");

@@ -1,5 +1,5 @@
 // A slider over a ladder of sensible values, with a field beside it for any other.
-import { html } from "./html.js";
+import { html, useState } from "./html.js";
 import { numberIn } from "./plan-state.js";
 
 const nearest = (ladder, value) => {
@@ -9,15 +9,19 @@ const nearest = (ladder, value) => {
 
 /** `show` turns a value into what stands in the field and is read out; `note` is a line below. */
 export function Slider({ id, label, ladder, value, show = String, onChange, note }) {
+  // What is being typed stays while results come in and draw the page again.
+  const [draft, setDraft] = useState(null);
   const commit = (event) => {
     const typed = numberIn(event.target.value);
+    setDraft(null);
     if (Number.isFinite(typed)) onChange(typed);
-    event.target.value = show(Number.isFinite(typed) ? typed : value);
+    else event.target.value = show(known);
   };
   const known = value ?? ladder[0];
   return html`<div class="slider">
     <label for=${id}>${label}</label>
-    <input type="text" class="exact numbers" aria-label=${`${label}, exactly`} value=${show(known)} autocomplete="off" spellcheck=${false} onChange=${commit} />
+    <input type="text" class="exact numbers" aria-label=${`${label}, exactly`} value=${draft ?? show(known)} autocomplete="off" spellcheck=${false}
+      onFocus=${(event) => event.target.select()} onInput=${(event) => setDraft(event.target.value)} onChange=${commit} />
     <input type="range" id=${id} min="0" max=${ladder.length - 1} step="1" value=${nearest(ladder, known)} aria-valuetext=${show(known)}
       onInput=${(event) => onChange(ladder[event.target.value])} />
     ${note && html`<p class="small soft">${note}</p>`}
