@@ -72,7 +72,8 @@ fn hits_are_the_same_however_their_texts_are_packed() {
     let life = Life::new();
     // Long ones fill blocks of their own, short ones share; some take several blocks.
     for n in 0..40 {
-        let text = format!("The ferry number {n} waits.\n\n{}", "Nothing else. ".repeat(n * n * 10));
+        let text =
+            format!("The ferry number {n} waits.\n\n{}", "Nothing else. ".repeat(n * n * 10));
         life.write(&format!("{n:02}.md"), &format!("# Ferry {n}\n\n{text}"));
     }
     life.sync();

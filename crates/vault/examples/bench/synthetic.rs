@@ -16,8 +16,8 @@ const COMMON: &[&str] = &[
     "the", "to", "and", "of", "a", "in", "is", "you", "that", "it", "for", "on", "I", "with", "be",
     "this", "have", "are", "we", "as", "not", "at", "your", "or", "if", "was", "by", "can", "but",
     "from", "will", "an", "my", "do", "so", "they", "me", "about", "there", "what", "our", "has",
-    "would", "which", "when", "their", "been", "were", "could", "who", "should", "he", "she", "her",
-    "had", "his", "how", "them", "no", "any",
+    "would", "which", "when", "their", "been", "were", "could", "who", "should", "he", "she",
+    "her", "had", "his", "how", "them", "no", "any",
 ];
 const TOPICS: usize = 4_000;
 const TOPIC_WORDS: usize = 40;
@@ -48,13 +48,18 @@ pub(crate) fn write(folder: &Path, n_chunks: usize) -> Outcome<()> {
                 let title = topic.line(&mut draw, 3);
                 let folder = folder.join("notes").join((number / 2_000).to_string());
                 std::fs::create_dir_all(&folder)?;
-                std::fs::write(folder.join(format!("{number}.md")), format!("# {title}\n\n{text}"))?;
+                std::fs::write(
+                    folder.join(format!("{number}.md")),
+                    format!("# {title}\n\n{text}"),
+                )?;
                 text.len()
             }
             92..95 => {
                 let text = topic.text(&mut draw, 1_000.0).replace('\n', "</p>\n<p>");
                 let title = topic.line(&mut draw, 4);
-                let page = format!("<html><head><title>{title}</title></head><body><p>{text}</p></body></html>");
+                let page = format!(
+                    "<html><head><title>{title}</title></head><body><p>{text}</p></body></html>"
+                );
                 std::fs::write(folder.join("pages").join(format!("{number}.html")), page)?;
                 text.len()
             }
@@ -91,7 +96,9 @@ impl Mailbox {
             Some((before, _, subject, opening)) => (
                 format!("Re: {}", subject.trim_start_matches("Re: ")),
                 format!("\n\nOn Monday somebody wrote:\n> {opening}\n"),
-                format!("In-Reply-To: <{before}@example.org>\nReferences: <{before}@example.org>\n"),
+                format!(
+                    "In-Reply-To: <{before}@example.org>\nReferences: <{before}@example.org>\n"
+                ),
             ),
             None => (topic.line(draw, 4), String::new(), String::new()),
         };

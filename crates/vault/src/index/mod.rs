@@ -17,6 +17,7 @@
 
 pub(crate) mod merge;
 pub(crate) mod read;
+pub(crate) mod terms;
 pub(crate) mod write;
 
 /// A dictionary page with its first term closes before it outgrows one leaf page of the database (4,061 bytes of

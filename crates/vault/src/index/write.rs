@@ -1,23 +1,46 @@
 //! Adds chunks to the index: collected in memory during a transaction, flushed as one segment before it commits.
 
-use std::collections::HashMap;
-
 use rusqlite::{Connection, params};
 
+use super::terms::Numbers;
 use super::{Counts, Pages, Posting, merge, pack};
 
 /// The terms of one chunk, counted; made on the reading threads.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Counted {
-    pub(crate) terms: Vec<(String, Counts)>,
+    /// The terms one behind the other, and where each ends.
+    text: String,
+    ends: Vec<(usize, Counts)>,
     /// Tokens in all fields, saturating.
     pub(crate) length: u8,
+}
+
+impl Counted {
+    pub(crate) fn of_length(length: u8) -> Self {
+        Self { length, ..Self::default() }
+    }
+
+    pub(crate) fn push(&mut self, term: &str, counts: Counts) {
+        self.text.push_str(term);
+        self.ends.push((self.text.len(), counts));
+    }
+
+    pub(crate) fn terms(&self) -> impl Iterator<Item = (&str, Counts)> {
+        let mut start = 0;
+        self.ends.iter().map(move |&(end, counts)| {
+            let term = &self.text[start..end];
+            start = end;
+            (term, counts)
+        })
+    }
 }
 
 /// What a transaction adds.
 #[derive(Default)]
 pub(crate) struct Batch {
-    terms: HashMap<String, Vec<Posting>>,
+    terms: Numbers,
+    /// (term, posting) as they came
+    postings: Vec<(u32, Posting)>,
     lengths: Vec<(u32, u8)>,
 }
 
@@ -25,8 +48,8 @@ impl Batch {
     /// Adds a chunk under its number.
     pub(crate) fn add(&mut self, chunk: i64, counted: &Counted, facets: &[String]) {
         let Ok(chunk) = u32::try_from(chunk) else { return };
-        for (term, counts) in &counted.terms {
-            self.post(term, chunk, *counts);
+        for (term, counts) in counted.terms() {
+            self.post(term, chunk, counts);
         }
         for facet in facets {
             self.post(facet, chunk, Counts::HEAD);
@@ -43,31 +66,52 @@ impl Batch {
     }
 
     fn post(&mut self, term: &str, chunk: u32, counts: Counts) {
-        let posting = Posting { chunk, counts };
-        match self.terms.get_mut(term) {
-            Some(list) => list.push(posting),
-            None => {
-                self.terms.insert(term.to_owned(), vec![posting]);
-            }
-        }
+        self.postings.push((self.terms.of(term), Posting { chunk, counts }));
     }
 
     /// Writes the segment and merges where a level is full.
     pub(crate) fn flush(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        if self.terms.is_empty() {
+        if self.postings.is_empty() {
             return Ok(());
         }
         let segment = new_segment(db, 0, &self.lengths)?;
-        let mut terms: Vec<(String, Vec<Posting>)> = self.terms.drain().collect();
-        terms.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        self.lengths.clear();
+        let by_name = |a: &u32, b: &u32| self.terms.name(*a).cmp(self.terms.name(*b));
+        let mut in_order: Vec<u32> = (0..self.terms.len() as u32).collect();
+        in_order.sort_unstable_by(by_name);
+        let (starts, postings) = self.by_term();
         let mut writer = SegmentWriter::new(db, segment);
-        for (term, mut list) in terms {
+        let mut list = Vec::new();
+        for term in in_order {
+            list.clear();
+            list.extend_from_slice(&postings[starts[term as usize]..starts[term as usize + 1]]);
             tidy(&mut list);
-            writer.push(&term, list.len() as u64, &pack(&list))?;
+            writer.push(self.terms.name(term), list.len() as u64, &pack(&list))?;
         }
         writer.finish()?;
+        self.terms.clear();
+        self.postings.clear();
+        self.lengths.clear();
         merge::tidy_levels(db)
+    }
+}
+
+impl Batch {
+    /// The postings term by term, as they came within each, and where each term's begin (and the last's end).
+    fn by_term(&self) -> (Vec<usize>, Vec<Posting>) {
+        let mut starts = vec![0; self.terms.len() + 1];
+        for (term, _) in &self.postings {
+            starts[*term as usize + 1] += 1;
+        }
+        for term in 1..starts.len() {
+            starts[term] += starts[term - 1];
+        }
+        let mut next = starts.clone();
+        let mut sorted = vec![Posting { chunk: 0, counts: Counts::default() }; self.postings.len()];
+        for (term, posting) in &self.postings {
+            sorted[next[*term as usize]] = *posting;
+            next[*term as usize] += 1;
+        }
+        (starts, sorted)
     }
 }
 

@@ -235,8 +235,7 @@ fn identifiers(db: &Connection, person: i64) -> Result<Option<Identifiers>> {
             known.names.push(name);
         }
     }
-    let mut aliases =
-        db.prepare_cached("SELECT DISTINCT name FROM alias WHERE identifier = ?1")?;
+    let mut aliases = db.prepare_cached("SELECT DISTINCT name FROM alias WHERE identifier = ?1")?;
     for identifier in &known.identifiers {
         for name in aliases.query_map([identifier], |row| row.get::<_, String>(0))? {
             let name = name?;

@@ -1,16 +1,15 @@
 //! Everything about an item that needs no database: its stored text, chunks, index terms and fingerprint.
 //! Runs on the reading threads, so that the one writer only inserts.
 
-use std::collections::HashMap;
-
 use sha2::{Digest, Sha256};
 
 use crate::index::Counts;
+use crate::index::terms::{Count, Terms};
 use crate::index::write::Counted;
 use crate::item::{Item, Kind, Weight};
 use crate::text::chunks::{self, Chunk, Laid};
 use crate::text::header;
-use crate::text::words::{self, Language, Stems};
+use crate::text::words::{self, Language};
 
 pub(crate) struct Prepared {
     pub(crate) item: Item,
@@ -20,7 +19,8 @@ pub(crate) struct Prepared {
     pub(crate) fingerprint: [u8; 16],
 }
 
-pub(crate) fn prepare(item: Item, stems: &mut Stems) -> Prepared {
+pub(crate) fn prepare(item: Item, terms: &mut Terms) -> Prepared {
+    terms.tidy();
     let laid = chunks::lay_out(&item);
     let language = words::guess_language(&laid.text);
     let names = Names {
@@ -32,7 +32,7 @@ pub(crate) fn prepare(item: Item, stems: &mut Stems) -> Prepared {
         date: item.when.as_ref().map(header::date_terms).unwrap_or_default(),
         derived: item.event.is_some() && item.media_type == "text/vcard",
     };
-    let terms = terms_of(&names, &laid.text, &laid.chunks, language, stems);
+    let terms = terms_of(&names, &laid.text, &laid.chunks, language, terms);
     let mut hash = Sha256::new();
     hash.update(laid.text.as_bytes());
     for chunk in &laid.chunks {
@@ -81,66 +81,35 @@ fn terms_of(
     text: &str,
     chunks: &[Chunk],
     language: Language,
-    stems: &mut Stems,
+    terms: &mut Terms,
 ) -> Vec<Counted> {
     let mut head = Count::default();
     let head_field = if names.derived { Counts::CONTEXT } else { Counts::HEAD };
     for text in names.texts() {
         words::each_token(text, |term, _, _| {
-            head.stem(stems.stem(term, language), head_field);
-            head.exact(term, Counts::HEAD);
+            head.word(terms.word(term, language, true), head_field, Counts::HEAD);
         });
     }
     for address in names.people.iter().filter_map(|(_, address)| *address) {
-        head.exact(&joined(address), Counts::HEAD);
+        head.exact(terms.exact(&joined(address)), Counts::HEAD);
     }
     words::each_token(&names.date, |term, _, _| {
-        head.stem(stems.stem(term, language), Counts::CONTEXT);
+        head.word(terms.word(term, language, false), Counts::CONTEXT, Counts::CONTEXT);
     });
-    let count = |chunk: &Chunk| {
+    let mut count = |chunk: &Chunk| {
         let mut count = head.clone();
         words::each_token(&chunk.heading, |term, _, _| {
-            count.stem(stems.stem(term, language), Counts::HEAD);
+            count.word(terms.word(term, language, false), Counts::HEAD, Counts::HEAD);
         });
         let text = text.get(chunk.start..chunk.end).unwrap_or_default();
         let body = chunk.weight == Weight::Body && !names.derived;
         let field = if body { Counts::BODY } else { Counts::CONTEXT };
         each_word(text, |term, is_name| {
-            count.stem(stems.stem(term, language), field);
-            if body && is_name {
-                count.exact(term, Counts::BODY);
-            }
+            count.word(terms.word(term, language, body && is_name), field, Counts::BODY);
         });
-        Counted { terms: count.terms.into_iter().collect(), length: count.length }
+        count.done(terms)
     };
-    chunks.iter().map(count).collect()
-}
-
-/// Counts of one chunk while its terms come in.
-#[derive(Default, Clone)]
-struct Count {
-    terms: HashMap<String, Counts>,
-    length: u8,
-}
-
-impl Count {
-    fn stem(&mut self, stem: &str, field: Counts) {
-        self.length = self.length.saturating_add(1);
-        self.add(stem, field);
-    }
-
-    fn exact(&mut self, term: &str, field: Counts) {
-        self.add(&format!("={term}"), field);
-    }
-
-    fn add(&mut self, term: &str, field: Counts) {
-        match self.terms.get_mut(term) {
-            Some(counts) => *counts = counts.plus(field),
-            None => {
-                self.terms.insert(term.to_owned(), field);
-            }
-        }
-    }
+    chunks.iter().map(&mut count).collect()
 }
 
 /// Maildir's own folders and the machine-made names of message files say nothing about a message.
@@ -173,6 +142,8 @@ fn each_word(text: &str, mut take: impl FnMut(&str, bool)) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
     use crate::testing::{mail, note};
 
@@ -180,8 +151,8 @@ mod tests {
     fn people_and_ids_stand_unstemmed_beside_the_stems() {
         let item =
             mail(1, "Anna Meier", "Ben", "Invoices", "The order INV-2024/003 is ready, Clara.");
-        let prepared = prepare(item, &mut Stems::default());
-        let terms: HashMap<String, Counts> = prepared.terms[0].terms.iter().cloned().collect();
+        let prepared = prepare(item, &mut Terms::default());
+        let terms: HashMap<&str, Counts> = prepared.terms[0].terms().collect();
         for term in ["=invoices", "=anna", "=annameierexampleorg", "=2024", "=003", "=clara"] {
             assert!(terms.contains_key(term), "{term} not in {terms:?}");
         }
@@ -192,20 +163,30 @@ mod tests {
     #[test]
     fn pairs_of_characters_after_a_word_do_not_upset_the_search_for_names() {
         let prepared =
-            prepare(note("a.md", "A", "OTC/伊東様 OpenText社\n伊東様"), &mut Stems::default());
-        assert!(prepared.terms[0].terms.iter().any(|(term, _)| term == "伊東"));
+            prepare(note("a.md", "A", "OTC/伊東様 OpenText社\n伊東様"), &mut Terms::default());
+        assert!(prepared.terms[0].terms().any(|(term, _)| term == "伊東"));
     }
 
     proptest::proptest! {
         #[test]
-        fn any_text_can_be_prepared(text in "\\PC{0,400}") {
-            prepare(note("a.md", "A", &text), &mut Stems::default());
+        fn any_text_can_be_prepared_and_what_came_before_does_not_matter(
+            text in "\\PC{0,400}", before in "\\PC{0,400}",
+        ) {
+            let counts = |prepared: &Prepared| -> Vec<HashMap<String, Counts>> {
+                let own = |(term, counts): (&str, Counts)| (term.to_owned(), counts);
+                prepared.terms.iter().map(|counted| counted.terms().map(own).collect()).collect()
+            };
+            let fresh = prepare(note("a.md", "A", &text), &mut Terms::default());
+            let mut terms = Terms::default();
+            prepare(note("b.md", "B", &before), &mut terms);
+            let again = prepare(note("a.md", "A", &text), &mut terms);
+            proptest::prop_assert_eq!(counts(&fresh), counts(&again));
         }
     }
 
     #[test]
     fn a_fingerprint_ignores_the_machine_name_of_a_file_but_not_its_words() {
-        let prepare = |item| prepare(item, &mut Stems::default()).fingerprint;
+        let prepare = |item| prepare(item, &mut Terms::default()).fingerprint;
         let at = |path: &str, text: &str| {
             let mut item = mail(1, "A", "B", "s", text);
             item.place.path = path.to_owned();

@@ -26,9 +26,9 @@ use super::source::{Source, SourceId, now_s, sources};
 use super::write::{OpenFile, Put, Writer};
 use super::{Vault, from_hex, lock, people};
 use crate::error::{Error, Result};
+use crate::index::terms::Terms;
 use crate::item::Place;
 use crate::read::{self, Failure, Limits, walk};
-use crate::text::words::Stems;
 
 /// What is being done right now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -299,9 +299,9 @@ impl Run<'_, '_> {
                 let (base, next, stop, cancel) = (&base, &next, &stop, self.cancel);
                 scope.spawn(move || {
                     let stopped = || stop.load(Ordering::Relaxed) || cancel.load(Ordering::Relaxed);
-                    let mut stems = Stems::default();
+                    let mut terms = Terms::default();
                     while let Some(job) = lock(next).next() {
-                        if stopped() || !read_job(base, &jobs[job], job, &mut stems, &say) {
+                        if stopped() || !read_job(base, &jobs[job], job, &mut terms, &say) {
                             return;
                         }
                     }
@@ -438,7 +438,7 @@ fn read_job(
     base: &Path,
     job: &Job,
     number: usize,
-    stems: &mut Stems,
+    terms: &mut Terms,
     say: &SyncSender<Said>,
 ) -> bool {
     let real = walk::to_path(base, &job.path);
@@ -462,7 +462,7 @@ fn read_job(
                     if item.place.part.is_empty() {
                         whole = Some(item.content_sha256.clone());
                     }
-                    Said::Item(number, Box::new(prepare(item, stems)))
+                    Said::Item(number, Box::new(prepare(item, terms)))
                 }
                 Err(failure) => Said::Failed(number, failure),
             };

@@ -5,6 +5,7 @@
 //! spaces; they become overlapping pairs of characters. Stems come from Snowball (English, German, French);
 //! documents are stemmed in the language their commonest words point to, questions in all three.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use rust_stemmers::{Algorithm, Stemmer};
@@ -171,8 +172,12 @@ const FRENCH: &[&str] = &[
     "un", "une", "vos", "votre", "vous",
 ];
 
+/// Bytes of the longest of them.
+const LONGEST_COMMON: usize = 6;
+
 pub fn is_common(term: &str) -> bool {
-    [ENGLISH, GERMAN, FRENCH].iter().any(|words| words.binary_search(&term).is_ok())
+    term.len() <= LONGEST_COMMON
+        && [ENGLISH, GERMAN, FRENCH].iter().any(|words| words.binary_search(&term).is_ok())
 }
 
 /// The language whose common words occur most among the first 400 tokens; English when nothing tells.
@@ -186,7 +191,7 @@ pub fn guess_language(text: &str) -> Language {
     }
     each_token(&text[..cut], |term, _, _| {
         n_tokens += 1;
-        if n_tokens > 400 {
+        if n_tokens > 400 || term.len() > LONGEST_COMMON {
             return;
         }
         for (count, words) in counts.iter_mut().zip([ENGLISH, GERMAN, FRENCH]) {
@@ -228,14 +233,15 @@ impl Stems {
             if known.len() >= MAX_KNOWN {
                 known.clear();
             }
-            let plain = term.len() < 4 || term.bytes().any(|b| b.is_ascii_digit());
-            let stem =
-                if plain { term.to_owned() } else { self.stemmers[idx].stem(term).into_owned() };
-            // Snowball may bring back an accent or leave nothing; the index must see folded terms only.
-            let stem = if stem.is_empty() { term.to_owned() } else { stem };
+            let stem = stem_of(&self.stemmers[idx], term).into_owned();
             known.insert(term.to_owned(), stem);
         }
         &self.known[idx][term]
+    }
+
+    /// The stem of a folded term, for callers who remember it themselves.
+    pub(crate) fn fresh<'a>(&self, term: &'a str, language: Language) -> Cow<'a, str> {
+        stem_of(&self.stemmers[language as usize], term)
     }
 
     /// The distinct stems of a question's word in all languages.
@@ -249,6 +255,15 @@ impl Stems {
         }
         stems
     }
+}
+
+fn stem_of<'a>(stemmer: &Stemmer, term: &'a str) -> Cow<'a, str> {
+    if term.len() < 4 || term.bytes().any(|b| b.is_ascii_digit()) {
+        return Cow::Borrowed(term);
+    }
+    let stem = stemmer.stem(term);
+    // Snowball may leave nothing.
+    if stem.is_empty() { Cow::Borrowed(term) } else { stem }
 }
 
 #[cfg(test)]
@@ -281,6 +296,7 @@ mod tests {
     fn the_word_lists_are_sorted_as_binary_search_needs() {
         for words in [ENGLISH, GERMAN, FRENCH] {
             assert!(words.is_sorted(), "{words:?}");
+            assert!(words.iter().all(|word| word.len() <= LONGEST_COMMON), "{words:?}");
         }
     }
 
