@@ -5,7 +5,7 @@
 Puts the sample documents of eval/data to the tiny Llama of this directory, with a tokenizer that begins every text with
 a begin token and with one that does not, by lm-evaluation-harness's own task files with nothing changed but where the
 data lies; writes eval/reference.json. SMOLLM2 is a folder that `polymath model export smollm2-135m --to hf --type F32`
-wrote; with it, eval/smollm2.reference.json is written too: the same documents, and the beginnings of carried sets.
+wrote; with it, eval/smollm2.reference.json is written too: the same documents.
 
 Per document: the SHA-256 of each prompt with what is scored after it, and the log-likelihoods (with whether the
 continuation is the most probable one) or the text that was generated.
