@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -116,18 +117,6 @@ impl Default for Training {
 }
 
 impl Training {
-    /// The optimiser's settings; `usual` moves the matrices where the file names no rule.
-    pub fn settings(&self, usual: Rule) -> Settings {
-        Settings {
-            rule: self.optimiser.unwrap_or(usual),
-            beta1: self.beta1,
-            beta2: self.beta2,
-            weight_decay: self.weight_decay,
-            momentum: self.momentum,
-            ..Settings::default()
-        }
-    }
-
     /// The losses beside cross-entropy.
     pub fn auxiliary(&self) -> Auxiliary {
         Auxiliary {
@@ -174,6 +163,21 @@ impl Default for Evaluation {
     }
 }
 
+/// A file of keys.
+pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path, hint: &'static str) -> Result<T, Error> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Error::io(path, "read", error, hint))?;
+    toml::from_str(&text).map_err(|error| Error::malformed(path, error.message().to_owned(), hint))
+}
+
+/// Takes a relative path from `folder`; made absolute, so that the copy in the run's folder means the same.
+pub(crate) fn place(folder: &Path, path: &mut PathBuf) {
+    if !path.as_os_str().is_empty() {
+        let joined = folder.join(&*path);
+        *path = std::path::absolute(&joined).unwrap_or(joined);
+    }
+}
+
 /// What the owner of the machine declares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
@@ -198,18 +202,9 @@ impl Config {
     /// When the file cannot be read, has keys that nobody knows, or contradicts itself.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let hint = "examples/train/ has configurations that work";
-        let text =
-            std::fs::read_to_string(path).map_err(|error| Error::io(path, "read", error, hint))?;
-        let mut config: Self = toml::from_str(&text)
-            .map_err(|error| Error::malformed(path, error.message().to_owned(), hint))?;
+        let mut config: Self = read_toml(path, hint)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        // Made absolute, so that the copy in the run's folder means the same.
-        let place = |path: &mut PathBuf| {
-            if !path.as_os_str().is_empty() {
-                let joined = folder.join(&*path);
-                *path = std::path::absolute(&joined).unwrap_or(joined);
-            }
-        };
+        let place = |path: &mut PathBuf| place(folder, path);
         place(&mut config.run_dir);
         place(&mut config.data.shards);
         let optional =
@@ -219,10 +214,18 @@ impl Config {
         Ok(config)
     }
 
-    /// The optimiser's settings for the model of this run.
+    /// The optimiser's settings.
     pub fn settings(&self) -> Settings {
-        let continued = self.model.from.is_some();
-        self.training.settings(if continued { Rule::AdamW } else { Rule::Muon })
+        let t = &self.training;
+        let usual = if self.model.from.is_some() { Rule::AdamW } else { Rule::Muon };
+        Settings {
+            rule: t.optimiser.unwrap_or(usual),
+            beta1: t.beta1,
+            beta2: t.beta2,
+            weight_decay: t.weight_decay,
+            momentum: t.momentum,
+            ..Settings::default()
+        }
     }
 
     /// Refuses what cannot be meant.

@@ -74,10 +74,8 @@ pub fn step(
     moments: &mut Moments,
     (step, learning_rate, scale): (u64, f32, f32),
 ) {
-    let mut turned = Vec::new();
     for (range, decays, by_muon) in runs(layout, settings.rule) {
         if by_muon {
-            turned.push(range);
             continue;
         }
         let update = AdamW {
@@ -105,22 +103,28 @@ pub fn step(
 
 /// FLOPs of the products in one step: those of Muon's iteration, none of AdamW's.
 pub fn product_flops(layout: &Layout, rule: Rule) -> f64 {
-    let by_muon =
-        |tensor: &&Tensor| rule == Rule::Muon && matches!(tensor.kind, Kind::Matrix | Kind::Output);
     let one = |tensor: &Tensor| {
         let (rows, cols) = (tensor.shape[0] as f64, tensor.shape[1] as f64);
         let (r, c) = (rows.min(cols), rows.max(cols));
         // XXᵀ, its square, and the product with X.
         ITERATIONS as f64 * (2.0 * r * r * c + 2.0 * r * r * r + 2.0 * r * r * c)
     };
-    layout.tensors.iter().filter(by_muon).map(one).sum()
+    if rule != Rule::Muon {
+        return 0.0;
+    }
+    layout.tensors.iter().filter(|tensor| is_matrix(tensor)).map(one).sum()
+}
+
+/// What Muon moves.
+fn is_matrix(tensor: &Tensor) -> bool {
+    matches!(tensor.kind, Kind::Matrix | Kind::Output)
 }
 
 /// Neighbouring tensors that are treated alike: their range, whether they decay, whether Muon moves them.
 fn runs(layout: &Layout, rule: Rule) -> Vec<(Range<usize>, bool, bool)> {
     let mut runs: Vec<(Range<usize>, bool, bool)> = Vec::new();
     for tensor in &layout.tensors {
-        let matrix = matches!(tensor.kind, Kind::Matrix | Kind::Output);
+        let matrix = is_matrix(tensor);
         let decays = matrix || tensor.kind == Kind::Router;
         let by_muon = rule == Rule::Muon && matrix;
         match runs.last_mut() {
@@ -152,10 +156,9 @@ fn muon(
     learning_rate: f32,
     scale: f32,
 ) {
-    let is_matrix = |tensor: &&Tensor| matches!(tensor.kind, Kind::Matrix | Kind::Output);
     let (mut p, mut m, mut at) = (parameters, &mut moments.first[..], 0);
     let mut parts = Vec::new();
-    for tensor in layout.tensors.iter().filter(is_matrix) {
+    for tensor in layout.tensors.iter().filter(|tensor| is_matrix(tensor)) {
         let skip = tensor.range.start - at;
         let (own_p, rest_p) = p.split_at_mut(skip).1.split_at_mut(tensor.range.len());
         let (own_m, rest_m) = m.split_at_mut(skip).1.split_at_mut(tensor.range.len());

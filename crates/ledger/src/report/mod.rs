@@ -20,7 +20,8 @@ use crate::history::Ending;
 use crate::journal::Contents;
 use crate::{Timestamp, totals::Range};
 
-use words::{duration, energy, energy_unit, escape, power_of_ten, short, three_digits};
+pub use words::escape;
+use words::{duration, energy, energy_unit, power_of_ten, short, three_digits};
 
 /// The page; none if the journal does not start a run.
 ///
@@ -183,6 +184,18 @@ fn range(range: Range, (unit, scale): (&str, f64)) -> String {
 }
 
 /// Where work and energy went, and the numbers of the disclosure.
+/// How far the prediction was off, and what it was of.
+fn plan_and_outcome(disclosure: &Disclosure) -> Option<(String, String)> {
+    let of = |id| disclosure.fact("plan", id).and_then(|fact| fact.value.as_f64());
+    let (planned, measured) = (of("planned_step_s")?, of("measured_step_s")?);
+    let how = format!(
+        "a step was predicted to take {} s before the run began and took {} s",
+        three_digits(planned),
+        three_digits(measured)
+    );
+    Some((format!("{:+.1} %", of("step_error_pct")?), how))
+}
+
 fn accounts(account: &Account<'_>, disclosure: &Disclosure) -> String {
     let totals = &account.totals;
     let mut out = String::from(
@@ -233,19 +246,8 @@ fn accounts(account: &Account<'_>, disclosure: &Disclosure) -> String {
     if let Some(grams) = totals.co2e_g {
         row("emissions", range(grams, ("g CO₂e", 1.0)), "with the declared grid");
     }
-    let of = |id| disclosure.fact("plan", id).and_then(|fact| fact.value.as_f64());
-    if let (Some(planned), Some(measured), Some(error)) =
-        (of("planned_step_s"), of("measured_step_s"), of("step_error_pct"))
-    {
-        row(
-            "plan and outcome",
-            format!("{error:+.1} %"),
-            &format!(
-                "a step was predicted to take {} s before the run began and took {} s",
-                three_digits(planned),
-                three_digits(measured)
-            ),
-        );
+    if let Some((error, how)) = plan_and_outcome(disclosure) {
+        row("plan and outcome", error, &how);
     }
     for threshold in &disclosure.thresholds {
         let standing = match threshold.margin {

@@ -1,6 +1,7 @@
 //! Numbers as people read them, and text made safe for HTML.
 
-pub(super) fn escape(text: &str) -> String {
+/// Text as it may stand in HTML and SVG, between tags and in quoted attributes.
+pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

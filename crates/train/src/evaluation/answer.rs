@@ -47,18 +47,18 @@ fn score(
     let mut texts: Vec<ScoredText> = Vec::new();
     let mut ends = Vec::with_capacity(questions.len());
     for (at, question) in questions.iter().enumerate() {
-        let pair = |(context, continuation): &(String, String)| {
+        let pair = |context: &str, continuation: &str| {
             let text = encoder.pair(context, continuation);
             text.map_err(|what| task.wrong_document(at, what))
         };
         match question {
             Question::Choices { pairs, .. } => {
-                for text in pairs.iter().map(pair) {
-                    texts.push(text?);
+                for (context, continuation) in pairs {
+                    texts.push(pair(context, continuation)?);
                 }
             }
             Question::Continuation { context, continuation } => {
-                texts.push(pair(&(context.clone(), continuation.clone()))?);
+                texts.push(pair(context, continuation)?);
             }
             Question::Text { text, .. } => texts.extend(encoder.windows(text)),
             Question::Generate { .. } => unreachable!("a task has questions of one kind"),

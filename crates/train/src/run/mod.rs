@@ -326,8 +326,8 @@ impl Run<'_> {
 pub(crate) const JOURNAL: &str = "journal.jsonl";
 const REPORT: &str = "report.html";
 
-/// Writes under a temporary name and renames, so that a reader sees the old page or the new.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+/// Writes under a temporary name and renames, so that a reader sees the old file or the new.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let partial = path.with_extension("partial");
     let hint = "free some space and check who may write there";
     std::fs::write(&partial, bytes).map_err(|source| Error::io(&partial, "write", source, hint))?;

@@ -70,12 +70,8 @@ impl<'a> Run<'a> {
         let tokenizer = tokenizer(&config, data.shards().tokenizer_path())?;
         let new = first_state(&config, &network, start);
         let (mut state, mut frozen) = new;
-        let memory_bytes = energy::Options::default().memory_bytes;
-        let meter_options = energy::Options {
-            watts_per_core: config.energy.watts_per_core,
-            memory_bytes,
-            ..energy::Options::default()
-        };
+        let watts_per_core = config.energy.watts_per_core;
+        let meter_options = energy::Options { watts_per_core, ..energy::Options::default() };
         let meter = Meter::start(&meter_options, Instant::now());
         let started = started(&config, options, &network, &data, &plan, &meter);
         let keep = Keep { last: config.checkpoint.keep_last, every: config.checkpoint.keep_every };

@@ -27,7 +27,7 @@ pub use law::{LEAST_POINTS, Law, Point};
 
 use crate::bench;
 use crate::collective::Alone;
-use crate::config::{Config, ModelConfig, Training};
+use crate::config::{self, Config, DataConfig, Evaluation, ModelConfig, Training};
 use crate::describe::Sizes;
 use crate::run::{self, Observer, Options};
 use crate::{Error, dial};
@@ -45,12 +45,12 @@ pub struct Sweep {
     pub run_dir: PathBuf,
     #[serde(default)]
     pub seed: u64,
-    pub data: crate::config::DataConfig,
+    pub data: DataConfig,
     /// As in a run; tokens follow from the budget.
     #[serde(default)]
     pub training: Training,
     #[serde(default)]
-    pub evaluation: crate::config::Evaluation,
+    pub evaluation: Evaluation,
     /// What is compared.
     pub family: Vec<Family>,
     /// Each budget of compute with the depths that are trained on it.
@@ -127,15 +127,12 @@ impl Sweep {
     /// When it cannot be read or asks for nothing that can be trained.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let hint = "examples/train/sweep.toml is one that works";
-        let text =
-            fs::read_to_string(path).map_err(|error| Error::io(path, "read", error, hint))?;
-        let mut sweep: Self = toml::from_str(&text)
-            .map_err(|error| Error::malformed(path, error.message().to_owned(), hint))?;
+        let mut sweep: Self = config::read_toml(path, hint)?;
+        if sweep.run_dir.as_os_str().is_empty() {
+            return Err(Error::malformed(path, "run_dir is empty", hint));
+        }
         let folder = path.parent().unwrap_or(Path::new(""));
-        let place = |path: &mut PathBuf| {
-            let joined = folder.join(&*path);
-            *path = std::path::absolute(&joined).unwrap_or(joined);
-        };
+        let place = |path: &mut PathBuf| config::place(folder, path);
         place(&mut sweep.run_dir);
         place(&mut sweep.data.shards);
         sweep.data.held_out.iter_mut().for_each(place);
@@ -251,12 +248,9 @@ pub fn sweep(
         }
     }
     let report = report(sweep, outcomes, planned.len());
-    let write = |name: &str, text: String| {
-        let path = sweep.run_dir.join(name);
-        fs::write(&path, text).map_err(|error| Error::io(&path, "write", error, hint))
-    };
-    write("sweep.json", serde_json::to_string_pretty(&report).unwrap_or_default())?;
-    write("sweep.svg", plot::drawing(&report))?;
+    let json = serde_json::to_string_pretty(&report).unwrap_or_default();
+    run::write_whole(&sweep.run_dir.join("sweep.json"), json.as_bytes())?;
+    run::write_whole(&sweep.run_dir.join("sweep.svg"), plot::drawing(&report).as_bytes())?;
     Ok(report)
 }
 
@@ -291,7 +285,7 @@ fn speeds(
         observer.note(&format!("{}: {:.0} tokens/s", run.shape(), measured.tokens_per_s));
         speeds.insert(run.shape(), 1.0 / measured.tokens_per_s);
         let text = serde_json::to_string_pretty(&speeds).unwrap_or_default();
-        fs::write(&path, text).map_err(|error| Error::io(&path, "write", error, hint))?;
+        run::write_whole(&path, text.as_bytes())?;
     }
     Ok(speeds)
 }

@@ -4,6 +4,8 @@
 
 use std::fmt::Write;
 
+use ledger::report::escape;
+
 use super::{Outcome, Report, best_of_budgets, frontier};
 
 const COLOURS: [&str; 4] = ["#2563eb", "#d9480f", "#2b8a3e", "#862e9c"];
@@ -47,6 +49,42 @@ pub(super) fn drawing(report: &Report) -> String {
     out + "</svg>\n"
 }
 
+/// A panel's logarithmic scale of costs and linear scale of losses.
+#[derive(Clone, Copy)]
+struct Scale {
+    /// Where the panel begins.
+    offset: f64,
+    /// Logarithms of the least and the largest cost.
+    costs: [f64; 2],
+    losses: [f64; 2],
+}
+
+impl Scale {
+    /// Around all points; none where there is nothing to place.
+    fn around(offset: f64, outcomes: &[Outcome], cost: &dyn Fn(&Outcome) -> f64) -> Option<Self> {
+        let costs = outcomes.iter().map(cost).filter(|v| v.is_finite() && *v > 0.0).map(f64::log10);
+        let losses = outcomes.iter().map(|outcome| outcome.held_out_bits_per_byte);
+        Some(Self { offset, costs: span(costs, 0.1)?, losses: span(losses, 0.05)? })
+    }
+
+    fn x(&self, cost: f64) -> f64 {
+        let [from, to] = self.costs;
+        self.offset + LEFT + (cost.log10() - from) / (to - from) * (WIDTH - LEFT - RIGHT)
+    }
+
+    fn y(&self, loss: f64) -> f64 {
+        let [low, high] = self.losses;
+        TOP + (high - loss) / (high - low) * (HEIGHT - TOP - BOTTOM)
+    }
+}
+
+/// The least and the largest value, with some room beyond them.
+fn span(values: impl Iterator<Item = f64>, room: f64) -> Option<[f64; 2]> {
+    let ends = |[a, b]: [f64; 2], v: f64| [a.min(v), b.max(v)];
+    let [least, most] = values.fold([f64::INFINITY, f64::NEG_INFINITY], ends);
+    (least <= most).then_some([least - room, most + room])
+}
+
 fn panel(
     out: &mut String,
     offset: f64,
@@ -55,48 +93,8 @@ fn panel(
     families: &[&str],
     cost: &dyn Fn(&Outcome) -> f64,
 ) {
-    let costs = report.outcomes.iter().map(cost).filter(|v| v.is_finite() && *v > 0.0);
-    let (least, most) = costs.fold((f64::INFINITY, 0.0_f64), |(a, b), v| (a.min(v), b.max(v)));
-    if least > most {
-        return;
-    }
-    let losses = report.outcomes.iter().map(|outcome| outcome.held_out_bits_per_byte);
-    let (low, high) = losses.fold((f64::INFINITY, 0.0_f64), |(a, b), v| (a.min(v), b.max(v)));
-    let (low, high) = (low - 0.05, high + 0.05);
-    let (from, to) = (least.log10() - 0.1, most.log10() + 0.1);
-    let x = |v: f64| offset + LEFT + (v.log10() - from) / (to - from) * (WIDTH - LEFT - RIGHT);
-    let y = |v: f64| TOP + (high - v) / (high - low) * (HEIGHT - TOP - BOTTOM);
-    let (right, bottom) = (offset + WIDTH - RIGHT, HEIGHT - BOTTOM);
-    for tenth in (low * 5.0).ceil() as i64..=(high * 5.0).floor() as i64 {
-        let value = tenth as f64 / 5.0;
-        let _ = write!(
-            out,
-            "<path d=\"M{:.0} {y1:.1}H{right:.0}\" stroke=\"#e5e5e5\"/><text x=\"{:.0}\" y=\"{y2:.1}\" text-anchor=\"end\">{value:.1}</text>",
-            offset + LEFT,
-            offset + LEFT - 6.0,
-            y1 = y(value),
-            y2 = y(value) + 4.0
-        );
-    }
-    for decade in from.floor() as i32..=to.ceil() as i32 {
-        for step in [1.0, 3.0] {
-            let value = step * 10_f64.powi(decade);
-            if value.log10() < from || value.log10() > to {
-                continue;
-            }
-            let label = if (-2..4).contains(&decade) {
-                format!("{value}")
-            } else {
-                format!("{step}e{decade}")
-            };
-            let _ = write!(
-                out,
-                "<path d=\"M{x:.1} {TOP}V{bottom}\" stroke=\"#f0f0f0\"/><text x=\"{x:.1}\" y=\"{:.0}\" text-anchor=\"middle\">{label}</text>",
-                bottom + 16.0,
-                x = x(value)
-            );
-        }
-    }
+    let Some(scale) = Scale::around(offset, &report.outcomes, cost) else { return };
+    grid(out, scale);
     let _ = write!(
         out,
         "<text x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"middle\">{name}</text><text x=\"{:.0}\" y=\"{:.0}\">held-out bits per byte</text>",
@@ -110,8 +108,9 @@ fn panel(
         let ours: Vec<&Outcome> =
             report.outcomes.iter().filter(|outcome| outcome.family == *family).collect();
         let best = frontier(&best_of_budgets(&ours), cost);
-        let line: Vec<String> =
-            best.iter().map(|&(c, loss)| format!("{:.1} {:.1}", x(c), y(loss))).collect();
+        let place =
+            |&(cost, loss): &(f64, f64)| format!("{:.1} {:.1}", scale.x(cost), scale.y(loss));
+        let line: Vec<String> = best.iter().map(place).collect();
         let _ = write!(
             out,
             "<path d=\"M{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",
@@ -121,8 +120,8 @@ fn panel(
             let _ = write!(
                 out,
                 "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3.5\" fill=\"{colour}\"><title>{} depth {}: {:.3} bits per byte</title></circle>",
-                x(cost(outcome)),
-                y(outcome.held_out_bits_per_byte),
+                scale.x(cost(outcome)),
+                scale.y(outcome.held_out_bits_per_byte),
                 escape(family),
                 outcome.depth,
                 outcome.held_out_bits_per_byte
@@ -131,6 +130,36 @@ fn panel(
     }
 }
 
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+/// Lines at every fifth of a bit, and at one and three of every power of ten.
+fn grid(out: &mut String, scale: Scale) {
+    let (left, right) = (scale.offset + LEFT, scale.offset + WIDTH - RIGHT);
+    let bottom = HEIGHT - BOTTOM;
+    let [low, high] = scale.losses;
+    for fifth in (low * 5.0).ceil() as i64..=(high * 5.0).floor() as i64 {
+        let value = fifth as f64 / 5.0;
+        let y = scale.y(value);
+        let _ = write!(
+            out,
+            "<path d=\"M{left:.0} {y:.1}H{right:.0}\" stroke=\"#e5e5e5\"/><text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{value:.1}</text>",
+            left - 6.0,
+            y + 4.0
+        );
+    }
+    let [from, to] = scale.costs;
+    for decade in from.floor() as i32..=to.ceil() as i32 {
+        for step in [1.0, 3.0] {
+            let value = step * 10_f64.powi(decade);
+            if !(from..=to).contains(&value.log10()) {
+                continue;
+            }
+            let plain = (-2..4).contains(&decade);
+            let label = if plain { format!("{value}") } else { format!("{step}e{decade}") };
+            let _ = write!(
+                out,
+                "<path d=\"M{x:.1} {TOP}V{bottom}\" stroke=\"#f0f0f0\"/><text x=\"{x:.1}\" y=\"{:.0}\" text-anchor=\"middle\">{label}</text>",
+                bottom + 16.0,
+                x = scale.x(value)
+            );
+        }
+    }
 }

@@ -93,9 +93,7 @@ impl Batch {
         self.lengths.clear();
         merge::tidy_levels(db)
     }
-}
 
-impl Batch {
     /// The postings term by term, as they came within each, and where each term's begin (and the last's end).
     fn by_term(&self) -> (Vec<usize>, Vec<Posting>) {
         let mut starts = vec![0; self.terms.len() + 1];
