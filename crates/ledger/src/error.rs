@@ -46,11 +46,44 @@ pub enum Error {
     #[error("{field} is {value}; what can be said here: {example}")]
     Facts { field: String, value: String, example: String },
 
+    #[error("{field} in the policy is {what}; what can be said here: {example}")]
+    Policy { field: String, what: String, example: String },
+
+    #[error("there is no release manifest at {}; `polymath release make` writes one", .0.display())]
+    NoManifest(PathBuf),
+
+    #[error(
+        "the release manifest is none: {0}; restore it from a copy, or make it and have it reviewed again"
+    )]
+    Manifest(String),
+
+    /// A document that a manifest was to be made from.
+    #[error("{what}; {way_out}")]
+    Document { what: String, way_out: &'static str },
+
+    #[error(
+        "{document} {what}, and no file of this model has it; hand in the one about this model"
+    )]
+    OtherModel { document: String, what: String },
+
+    #[error(
+        "the key {key} belongs to no reviewer of the policy {policy}; sign with a key that it names"
+    )]
+    NoReviewer { key: String, policy: String },
+
     #[error("{}, line {line}: {what}", path.display())]
     Order { path: PathBuf, line: u64, what: String },
 }
 
 impl Error {
+    /// Where a file that is missing is no journal.
+    pub(crate) fn file(doing: &'static str, path: &std::path::Path, cause: std::io::Error) -> Self {
+        match cause.kind() {
+            std::io::ErrorKind::StorageFull => Self::DiskFull(path.into()),
+            _ => Self::Io { doing, path: path.into(), cause },
+        }
+    }
+
     pub(crate) fn io(doing: &'static str, path: &std::path::Path, cause: std::io::Error) -> Self {
         match cause.kind() {
             std::io::ErrorKind::NotFound => Self::NoJournal(path.into()),

@@ -252,6 +252,7 @@ fn lock(file: &File, path: &Path) -> Result<(), Error> {
     }
 }
 
-fn sha256_hex(bytes: &[u8]) -> String {
+/// As `sha256sum` prints it.
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -22,5 +22,7 @@ pub mod signature;
 
 pub mod report;
 
+pub mod release;
+
 pub use error::Error;
 pub use jiff::Timestamp;

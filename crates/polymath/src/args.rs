@@ -1,6 +1,7 @@
 //! What can be typed. Names, flags and JSON fields are a contract (see README, "Commands"): scripts depend on them.
 
 mod eval;
+mod release;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use eval::{Eval, EvalCommand, EvalLife, EvalTasks};
+pub use release::{ReleaseCommand, Released};
 
 /// Own the whole life of a language model: an assistant over your own mail, calendar, contacts, notes and
 /// documents, on your own machine.
@@ -64,6 +66,9 @@ pub enum Command {
     Plan(PlanCommand),
     /// What a training run cost and what came of it, counted from its journal.
     Disclose(Disclose),
+    /// Let a model out only when named reviewers have signed for it.
+    #[command(subcommand)]
+    Release(ReleaseCommand),
     /// Prepare text for training: read, clean, judge, pack into token shards.
     #[command(subcommand)]
     Corpus(CorpusCommand),
@@ -489,6 +494,9 @@ pub struct Serve {
     /// File with one key per line; requests must carry one as a bearer token.
     #[arg(long, value_name = "FILE")]
     pub api_key_file: Option<PathBuf>,
+    /// Serve only a model that this policy lets out: reviewed, unaltered, within its thresholds.
+    #[arg(long, value_name = "POLICY")]
+    pub require_release: Option<PathBuf>,
     #[command(flatten)]
     pub vault: VaultPath,
     #[command(flatten)]

@@ -49,6 +49,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Some(Command::Eval(command)) => commands::eval::run(&command),
         Some(Command::Plan(command)) => commands::plan::run(&command),
         Some(Command::Disclose(disclose)) => commands::disclose::run(&disclose),
+        Some(Command::Release(command)) => commands::release::run(&command),
         Some(Command::Corpus(command)) => commands::corpus::run(&command),
         Some(Command::Train(train)) => commands::train::run(&train),
         Some(Command::Sweep(sweep)) => commands::sweep::run(&sweep),

@@ -25,6 +25,7 @@ fn the_official_client_chats_streams_calls_and_reads_errors() {
         fetch: false,
         n_threads: 2,
         runs: vec![],
+        gate: None,
     })
     .unwrap();
     let options = ServeOptions {

@@ -11,6 +11,7 @@ pub mod model;
 pub mod models;
 pub mod open;
 pub mod plan;
+pub mod release;
 pub mod serve;
 pub mod sweep;
 pub mod tokens;

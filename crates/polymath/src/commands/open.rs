@@ -22,6 +22,7 @@ pub fn run(arguments: &OpenArguments) -> anyhow::Result<()> {
         fetch: true,
         n_threads: arguments.threads.count(),
         runs: arguments.runs.clone(),
+        gate: None,
     })?;
     let default = SocketAddr::from(([127, 0, 0, 1], 4141));
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {

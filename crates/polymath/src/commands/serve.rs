@@ -1,11 +1,13 @@
 //! `polymath serve`: a model over the OpenAI-compatible interface.
 
+use std::path::Path;
+
 use anyhow::{Context, bail};
 use server::ServeOptions;
 use server::house::{House, HouseOptions};
 
 use crate::args::Serve;
-use crate::commands::DEFAULT_MODEL;
+use crate::commands::{DEFAULT_MODEL, release};
 use crate::home::Home;
 use crate::output;
 
@@ -13,7 +15,11 @@ pub fn run(arguments: &Serve) -> anyhow::Result<()> {
     let home = Home::find()?;
     let model = arguments.model.clone().unwrap_or_else(|| DEFAULT_MODEL.into());
     // A missing model is told at once, not by the first request.
-    home.hub().resolve(&model)?;
+    let path = home.hub().resolve(&model)?;
+    let gate = arguments.require_release.as_deref().map(release::Gate::read).transpose()?;
+    if let Some(gate) = &gate {
+        gate.require(&path)?;
+    }
     let api_keys = keys(arguments.api_key_file.as_deref())?;
     let house = House::open(HouseOptions {
         home: home.path().to_owned(),
@@ -23,6 +29,10 @@ pub fn run(arguments: &Serve) -> anyhow::Result<()> {
         fetch: false,
         n_threads: arguments.threads.count(),
         runs: Vec::new(),
+        gate: gate.map(|gate| {
+            let ask = move |path: &Path| gate.require(path).map_err(|error| format!("{error:#}"));
+            Box::new(ask) as server::house::Gate
+        }),
     })?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let (backend, models) = (house.clone(), house);

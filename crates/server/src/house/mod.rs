@@ -37,6 +37,7 @@ use crate::stream::Cancel;
 use life::OneLife;
 use notes::Notes;
 use shelf::Shelf;
+use speaker::Speaker;
 
 pub struct HouseOptions {
     /// Where models, settings and the sample's vault live (`POLYMATH_HOME`).
@@ -51,7 +52,12 @@ pub struct HouseOptions {
     pub n_threads: usize,
     /// Folders of training runs beside `HOME/runs`: a run, or a folder of runs.
     pub runs: Vec<PathBuf>,
+    /// Asked before weights are loaded, any weights; `None` loads what is asked for.
+    pub gate: Option<Gate>,
 }
+
+/// Whether the weights at a path may be loaded; a refusal says why.
+pub type Gate = Box<dyn Fn(&Path) -> Result<(), String> + Send + Sync>;
 
 /// Everything behind the page.
 pub struct House {
@@ -67,13 +73,14 @@ impl House {
     /// Opens the vaults, and begins in the background what takes time: reading the sample life, fetching models,
     /// making vectors.
     pub fn open(options: HouseOptions) -> Result<Arc<House>, Error> {
-        let HouseOptions { home, vault, sample, model, fetch, n_threads, runs } = options;
+        let HouseOptions { home, vault, sample, model, fetch, n_threads, runs, gate } = options;
         let runs = RunFolders::new([home.join("runs")].into_iter().chain(runs).collect());
         let notes = Arc::new(Notes::open(&home)?);
         let own = Arc::new(OneLife::own(&vault)?);
         let sample =
             sample.map(|sample| OneLife::sample(&home.join("sample"), sample)).transpose()?;
-        let shelf = Arc::new(Shelf::new(&home, model, n_threads, notes.clone()));
+        let shelf =
+            Arc::new(Shelf::new(&home, model, Speaker::new(n_threads, gate), notes.clone()));
         let house = Arc::new(House { home, own, sample: sample.map(Arc::new), shelf, notes, runs });
         house.own.name_owner(&house.notes.settings().owner)?;
         let background = house.clone();

@@ -37,11 +37,10 @@ impl Shelf {
     pub(super) fn new(
         home: &Path,
         given: Option<String>,
-        n_threads: usize,
+        speaker: Speaker,
         notes: Arc<Notes>,
     ) -> Self {
-        let hub = Hub::new(home);
-        Shelf { hub, given, notes, speaker: Speaker::new(n_threads), fetches: Mutex::default() }
+        Shelf { hub: Hub::new(home), given, notes, speaker, fetches: Mutex::default() }
     }
 
     fn fetches(&self) -> MutexGuard<'_, HashMap<String, Fetch>> {
@@ -199,8 +198,8 @@ impl Shelf {
         let path = self.hub.resolve(&name).ok()?;
         match self.speaker.embedder(&path, infer::Precision::Int8) {
             Ok(embedder) => Some(embedder),
-            Err(failure) => {
-                self.fetches().insert(name, Fetch { bytes: None, failure });
+            Err(error) => {
+                self.fetches().insert(name, Fetch { bytes: None, failure: error.to_string() });
                 None
             }
         }

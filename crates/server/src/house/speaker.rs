@@ -5,11 +5,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::http::StatusCode;
 use corpus::chat::RenderOptions;
 use infer::{
     Batcher, Counters, Embedder, Engine, GenerateOptions, Limits, Precision, Purpose, TokenLogprobs,
 };
 
+use super::Gate;
 use crate::openai::{
     Chosen, Embedded, Fault, Finish, Generate, Generated, Likely, Piece, Prompt, Sampling,
 };
@@ -21,6 +23,25 @@ pub(super) struct Speaker {
     batcher: Mutex<Option<(PathBuf, Arc<Batcher>)>>,
     /// Of the last path asked for: the fast one for the vaults, the exact one for `/v1`.
     embedders: Mutex<Vec<(PathBuf, Precision, Arc<Embedder>)>>,
+    gate: Option<Gate>,
+}
+
+/// Why a model that is here is not loaded.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unloaded {
+    #[error("{0}")]
+    Barred(String),
+    #[error(transparent)]
+    Failed(#[from] infer::Error),
+}
+
+impl From<Unloaded> for Fault {
+    fn from(unloaded: Unloaded) -> Self {
+        match unloaded {
+            Unloaded::Barred(why) => Fault::new(StatusCode::FORBIDDEN, why).param("model"),
+            Unloaded::Failed(error) => fault(error),
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -28,30 +49,34 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Speaker {
-    pub(super) fn new(n_threads: usize) -> Self {
-        Speaker { n_threads, batcher: Mutex::default(), embedders: Mutex::default() }
+    pub(super) fn new(n_threads: usize, gate: Option<Gate>) -> Self {
+        Speaker { n_threads, batcher: Mutex::default(), embedders: Mutex::default(), gate }
     }
 
-    /// The embedder at `path`. The error is a sentence.
+    /// Everything that is loaded passes here, each time it is loaded.
+    fn pass(&self, path: &Path) -> Result<(), Unloaded> {
+        self.gate.as_ref().map_or(Ok(()), |gate| gate(path)).map_err(Unloaded::Barred)
+    }
+
+    /// The embedder at `path`.
     pub(super) fn embedder(
         &self,
         path: &Path,
         precision: Precision,
-    ) -> Result<Arc<Embedder>, String> {
+    ) -> Result<Arc<Embedder>, Unloaded> {
         let mut kept = lock(&self.embedders);
         kept.retain(|(known, ..)| known == path);
         if let Some((.., embedder)) = kept.iter().find(|(_, of, _)| *of == precision) {
             return Ok(embedder.clone());
         }
-        let loaded = Embedder::load_with(path, self.n_threads, precision)
-            .map_err(|error| error.to_string())?;
-        let embedder = Arc::new(loaded);
+        self.pass(path)?;
+        let embedder = Arc::new(Embedder::load_with(path, self.n_threads, precision)?);
         kept.push((path.into(), precision, embedder.clone()));
         Ok(embedder)
     }
 
     pub(super) fn embed(&self, path: &Path, texts: &[String]) -> Result<Embedded, Fault> {
-        let embedder = self.embedder(path, Precision::Exact).map_err(Fault::bad)?;
+        let embedder = self.embedder(path, Precision::Exact)?;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let tokens = texts.iter().map(|text| embedder.tokens(text, Purpose::Document).len()).sum();
         let vectors = embedder
@@ -61,17 +86,18 @@ impl Speaker {
     }
 
     /// The engine of the model at `path`, shared with `/v1`.
-    pub(super) fn engine(&self, path: &Path) -> Result<Engine, infer::Error> {
+    pub(super) fn engine(&self, path: &Path) -> Result<Engine, Unloaded> {
         Ok(self.batcher(path)?.engine().clone())
     }
 
-    fn batcher(&self, path: &Path) -> Result<Arc<Batcher>, infer::Error> {
+    fn batcher(&self, path: &Path) -> Result<Arc<Batcher>, Unloaded> {
         let mut kept = lock(&self.batcher);
         if let Some((known, batcher)) = kept.as_ref()
             && known == path
         {
             return Ok(Arc::clone(batcher));
         }
+        self.pass(path)?;
         let engine = Engine::load(path, self.n_threads)?;
         let batcher = Arc::new(Batcher::new(&engine, Limits::default()));
         *kept = Some((path.into(), Arc::clone(&batcher)));
@@ -93,7 +119,7 @@ impl Speaker {
         on_start: &mut dyn FnMut(),
         on_piece: &mut dyn FnMut(&Piece),
     ) -> Result<Generated, Fault> {
-        let batcher = self.batcher(path).map_err(fault)?;
+        let batcher = self.batcher(path)?;
         let engine = batcher.engine();
         let prompt = encode(engine, &request.prompt)?;
         let limit = engine.context_len();

@@ -55,7 +55,7 @@ pub fn run(arguments: &EvalTasks) -> anyhow::Result<()> {
         log.finish()?;
     }
     match arguments.json.json {
-        true => output::json(&document(model, &engine, arguments, &results, &reports)),
+        true => output::json(&document(model, &engine, arguments, &results, &reports)?),
         false => print(&results, &reports),
     }
 }
@@ -102,7 +102,7 @@ fn document(
     arguments: &EvalTasks,
     results: &[Row],
     reports: &[Report],
-) -> Value {
+) -> anyhow::Result<Value> {
     let seconds: f64 = reports.iter().map(|report| report.seconds).sum();
     let tokens: u64 = reports.iter().map(|report| report.tokens).sum();
     let tasks = reports.iter().map(|report| {
@@ -120,9 +120,11 @@ fn document(
             "tokens_per_s": report.tokens_per_s(),
         })
     });
-    json!({
+    Ok(json!({
         "model": model,
         "model_path": engine.path(),
+        // A release manifest takes results of its own weights alone.
+        "weights": ledger::release::weights(engine.path())?,
         "precision": if arguments.fast { "fast" } else { "exact" },
         "threads": engine.n_threads(),
         "context_length": engine.context_len(),
@@ -134,7 +136,7 @@ fn document(
         "tasks": tasks.collect::<Vec<_>>(),
         "seconds": seconds,
         "tokens_per_s": tokens as f64 / seconds.max(1e-9),
-    })
+    }))
 }
 
 fn print(results: &[Row], reports: &[Report]) -> anyhow::Result<()> {
