@@ -160,9 +160,9 @@ fn all_models() -> Vec<(String, Decoder)> {
 fn step_by_step_gives_what_the_whole_prompt_gives() {
     let pool = Pool::new(2);
     for (name, decoder) in all_models() {
-        let tokens: Vec<u32> = (0..40).map(|i| 3 + i * 37 % 125).collect();
+        let tokens: Vec<u32> = (0..29).map(|i| 3 + i * 37 % 125).collect();
         let whole = logits(&decoder, &tokens);
-        for step in [1, 2, 3, 5, 17] {
+        for step in [1, 3, 17] {
             let mut cache = KvCache::new(decoder.config(), tokens.len());
             let mut stepped = Vec::new();
             for part in tokens.chunks(step) {

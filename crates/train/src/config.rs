@@ -251,6 +251,12 @@ impl Config {
                 "set model.from, or leave lora_rank out",
             );
         }
+        if self.model.lora_rank.is_some() && t.ema > 0.0 {
+            return wrong(
+                "training.ema averages weights, and adapters leave them as they are",
+                "leave ema or lora_rank out",
+            );
+        }
         if self.model.lora_rank == Some(0) || self.model.depth == Some(0) {
             return wrong("model.depth and model.lora_rank count from 1", "use 1 or more");
         }

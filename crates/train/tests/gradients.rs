@@ -178,3 +178,62 @@ fn micro_batches_add_up_to_the_whole_batch() {
         assert!(worst <= 1e-5 * size, "{model}: {worst} of {size}");
     }
 }
+
+/// The bits of every gradient of a batch, and its loss.
+fn bits(model: &str, batch: &Batch) -> (f64, Vec<u32>) {
+    let imported = import::read(&golden(model)).unwrap();
+    // The losses of the router count every token, whether or not it is predicted.
+    let auxiliary = Auxiliary { balance: 0.0, router_z: 0.0, ..AUXILIARY };
+    let pool = Arc::new(Pool::new(2));
+    let mut network = Network::new(imported.config.clone(), pool, auxiliary).unwrap();
+    let mut gradients = vec![f32::NAN; imported.layout.len];
+    let outcome = pass(&mut network, &imported.parameters, &mut gradients, batch);
+    (outcome.loss_sum, gradients.iter().map(|g| g.to_bits()).collect())
+}
+
+/// Fine-tuning learns answers, not questions: what a token that does not count should have been changes nothing.
+#[test]
+fn a_token_that_does_not_count_has_no_gradient() {
+    for model in MODELS {
+        let prompt = [5, 9, 14, 3, 22];
+        let answer = [8, 8, 30];
+        // What follows the answer is read by nobody and counts for nothing.
+        let batch = |rest: [u32; 3]| {
+            let mut batch = Batch::new();
+            let text = [&prompt[..], &answer, &rest].concat();
+            let counted: Vec<bool> = (0..text.len()).map(|i| (5..8).contains(&i)).collect();
+            batch.push(&text, Some(&counted));
+            batch.push(&[7, 7, 7], Some(&[false; 3]));
+            batch
+        };
+        let (loss, gradients) = bits(model, &batch([1, 2, 3]));
+        assert!(loss > 0.0);
+        assert_eq!(bits(model, &batch([40, 41, 42])), (loss, gradients.clone()), "{model}");
+        // The same as the text alone, cut where it stops to count.
+        let mut short = Batch::new();
+        let counted: Vec<bool> = (0..8).map(|i| i >= 5).collect();
+        short.push(&[&prompt[..], &answer].concat(), Some(&counted));
+        let (alone, of_short) = bits(model, &short);
+        assert!((alone - loss).abs() <= 1e-6 * loss, "{model}: {alone} and {loss}");
+        let size =
+            |bits: &[u32]| bits.iter().map(|&b| f64::from(f32::from_bits(b)).powi(2)).sum::<f64>();
+        let apart = gradients
+            .iter()
+            .zip(&of_short)
+            .map(|(&a, &b)| (f64::from(f32::from_bits(a)) - f64::from(f32::from_bits(b))).powi(2));
+        assert!(apart.sum::<f64>() <= 1e-10 * size(&gradients), "{model}");
+    }
+}
+
+/// A micro-batch in which nothing counts (an answer that was cut off, say) is no division by zero.
+#[test]
+fn a_batch_in_which_nothing_counts_has_no_gradient_and_no_nan() {
+    for model in MODELS {
+        let mut batch = Batch::new();
+        batch.push(&[5, 9, 14, 3, 22], Some(&[false; 5]));
+        let (loss, gradients) = bits(model, &batch);
+        assert_eq!(loss, 0.0, "{model}");
+        let zero = |bits: &u32| f32::from_bits(*bits) == 0.0;
+        assert!(gradients.iter().all(zero), "{model}");
+    }
+}

@@ -145,6 +145,75 @@ fn a_damaged_checkpoint_costs_steps_and_changes_no_bit() {
     assert_eq!(summary.totals.wasted.count, 8);
 }
 
+/// The arrays of a checkpoint by name.
+fn arrays(run_dir: &Path, step: u64, name: &str) -> Vec<f32> {
+    let path = run_dir.join(format!("checkpoints/step-{step:08}/arrays.safetensors"));
+    let bytes = std::fs::read(path).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let data = file.tensor(name).unwrap().data().chunks_exact(4);
+    data.map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+}
+
+#[test]
+fn the_average_of_the_weights_is_what_the_checkpoints_average_to_and_what_is_exported() {
+    let dir = TempDir::new().unwrap();
+    shards(dir.path(), false);
+    let mut config = config(dir.path(), "run");
+    config.checkpoint.every_steps = 1;
+    config.checkpoint.keep_last = 100;
+    let model = train_with(&config, false, None, 2).unwrap().model_dir.unwrap();
+    let decay = f64::from(config.training.ema);
+    // After the first step it is known; from there the recurrence is made again in f64.
+    let mut average: Vec<f64> =
+        arrays(&config.run_dir, 1, "ema").into_iter().map(f64::from).collect();
+    for step in 2..=12 {
+        for (average, now) in average.iter_mut().zip(arrays(&config.run_dir, step, "trained")) {
+            *average = decay * *average + (1.0 - decay) * f64::from(now);
+        }
+    }
+    let kept = arrays(&config.run_dir, 12, "ema");
+    let apart = average.iter().zip(&kept).map(|(a, b)| (a - f64::from(*b)).abs());
+    assert!(apart.fold(0.0, f64::max) < 1e-6);
+    assert_ne!(kept, arrays(&config.run_dir, 12, "trained"));
+    assert_eq!(import::read(&model).unwrap().parameters, kept);
+}
+
+#[test]
+fn a_skipped_step_moves_no_weight_and_is_told_and_the_same_after_a_stop() {
+    let dir = TempDir::new().unwrap();
+    shards(dir.path(), false);
+    let mut whole = config(dir.path(), "whole");
+    whole.training.steps = Some(44);
+    whole.training.ema = 0.0;
+    // Anything above the mean is an outlier to this run, so that some steps are.
+    whole.training.skip_sigma = 0.5;
+    whole.training.schedule = train::schedule::Form::Constant;
+    whole.checkpoint.every_steps = 1;
+    whole.checkpoint.keep_last = 100;
+    whole.evaluation.every_steps = 100;
+    train_with(&whole, false, None, 2).unwrap();
+    let contents = journal::read(&whole.run_dir.join("journal.jsonl")).unwrap();
+    let history = History::of(&contents.entries).unwrap();
+    let steps: Vec<(u64, bool)> =
+        history.surviving().map(|step| (step.step, step.skipped.is_some())).collect();
+    assert!(steps[..32].iter().all(|(_, skipped)| !skipped), "too few steps to judge by");
+    let n_skipped = steps.iter().filter(|(_, skipped)| *skipped).count();
+    assert!((1..12).contains(&n_skipped), "{n_skipped} of the last 12 skipped");
+    for (step, skipped) in &steps[32..] {
+        for name in ["trained", "moments.first", "moments.second"] {
+            let before = arrays(&whole.run_dir, step - 1, name);
+            let same = before == arrays(&whole.run_dir, *step, name);
+            assert_eq!(same, *skipped, "{name} at step {step}");
+        }
+    }
+    // What outliers are judged by is part of the state.
+    let parts = Config { run_dir: dir.path().join("parts"), ..whole.clone() };
+    train_with(&parts, false, Some(39), 2).unwrap();
+    train_with(&parts, true, None, 1).unwrap();
+    assert_eq!(losses(&whole.run_dir), losses(&parts.run_dir));
+    assert_eq!(weights(&whole.run_dir), weights(&parts.run_dir));
+}
+
 #[test]
 fn a_run_learns_and_its_model_gives_the_losses_that_were_measured() {
     let dir = TempDir::new().unwrap();
@@ -234,6 +303,13 @@ fn what_cannot_be_meant_is_refused_with_a_way_out() {
     hot.training.clip = 0.0;
     let text = message(&hot, false);
     assert!(text.contains("step 2") && text.contains("not finite"), "{text}");
+    let mut both = config(dir.path(), "both");
+    both.model = train::config::ModelConfig {
+        from: Some(dir.path().join("model")),
+        lora_rank: Some(2),
+        ..train::config::ModelConfig::default()
+    };
+    assert!(message(&both, false).contains("ema or lora_rank"));
     let mut nowhere = good;
     nowhere.data.shards = dir.path().join("nothing");
     nowhere.run_dir = dir.path().join("nowhere");

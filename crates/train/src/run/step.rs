@@ -142,11 +142,8 @@ impl Run<'_> {
             let state = &mut self.state;
             let (parameters, moments) = (&mut state.trained, &mut state.moments);
             optimise::step(&pool, layout, &settings, parameters, gradients, moments, rates);
-            if self.state.window.len() == WINDOW {
-                self.state.window.remove(0);
-            }
-            self.state.window.push((loss, norm));
         }
+        remember(&mut self.state.window, loss, norm);
         if let Some(ema) = &mut self.state.ema {
             let part = 1.0 - training.ema;
             for (ema, p) in ema.iter_mut().zip(&self.state.trained) {
@@ -192,6 +189,15 @@ impl Run<'_> {
     }
 }
 
+/// Outliers are remembered too: a loss that rises for good is an outlier for a while and then the new measure, where a
+/// run that forgot them would stand still for ever.
+fn remember(window: &mut Vec<(f64, f64)>, loss: f64, norm: f64) {
+    if window.len() == WINDOW {
+        window.remove(0);
+    }
+    window.push((loss, norm));
+}
+
 /// Why this step should not be applied: its loss or its gradient's norm lies far above those of the last steps.
 fn outlier(window: &[(f64, f64)], loss: f64, norm: f64, sigma: f64) -> Option<String> {
     if sigma <= 0.0 || window.len() < LEAST_WINDOW {
@@ -220,4 +226,54 @@ fn attention_again(config: &model::config::DecoderConfig, lengths: &[u64]) -> f6
     let n: u64 = lengths.iter().sum();
     let products = 2.0 * n as f64 * cost::matrix_weights_per_token(config) as f64;
     0.5 * (cost::forward_flops(config, lengths) - products)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::initial::Random;
+
+    /// Losses about `level` with the noise of batches.
+    fn noisy(random: &mut Random, level: f64) -> (f64, f64) {
+        let noise = |random: &mut Random| (random.bits() % 1000) as f64 / 1e4;
+        (level + noise(random), 1.0 + noise(random))
+    }
+
+    #[test]
+    fn a_spike_is_skipped_and_noise_is_not() {
+        let mut random = Random::new(3);
+        let mut window = Vec::new();
+        for step in 0..400 {
+            let (loss, norm) = noisy(&mut random, 3.0);
+            assert_eq!(outlier(&window, loss, norm, 6.0), None, "step {step}");
+            remember(&mut window, loss, norm);
+        }
+        assert!(outlier(&window, 4.0, 1.0, 6.0).is_some_and(|why| why.contains("loss")));
+        assert!(outlier(&window, 3.0, 9.0, 6.0).is_some_and(|why| why.contains("gradient")));
+        assert_eq!(outlier(&window, 4.0, 9.0, 0.0), None, "switched off");
+        assert_eq!(
+            outlier(&window[..LEAST_WINDOW - 1], 4.0, 9.0, 6.0),
+            None,
+            "too few to judge by"
+        );
+    }
+
+    #[test]
+    fn a_loss_that_rises_for_good_does_not_stop_the_run() {
+        let mut random = Random::new(4);
+        let mut window = Vec::new();
+        for _ in 0..WINDOW {
+            let (loss, norm) = noisy(&mut random, 3.0);
+            remember(&mut window, loss, norm);
+        }
+        // Other data from here on.
+        let skipped = (0..3 * WINDOW).filter(|_| {
+            let (loss, norm) = noisy(&mut random, 5.0);
+            let skipped = outlier(&window, loss, norm, 6.0).is_some();
+            remember(&mut window, loss, norm);
+            skipped
+        });
+        let skipped = skipped.count();
+        assert!((1..WINDOW / 4).contains(&skipped), "{skipped} steps skipped");
+    }
 }
