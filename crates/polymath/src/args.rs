@@ -159,6 +159,25 @@ pub enum CorpusCommand {
         #[command(flatten)]
         threads: Threads,
     },
+    /// Train the classifier of the hazard filter on labelled texts, and measure it and the terms on texts it has not seen.
+    Hazard {
+        /// JSON lines with `text` and `label` (true is hazardous); a fifth of them is kept to measure on.
+        #[arg(required = true)]
+        examples: Vec<PathBuf>,
+        /// Labelled texts of another origin, to measure on.
+        #[arg(long, value_name = "FILE")]
+        test: Vec<PathBuf>,
+        /// Write the classifier here, for `hazard.classifier` of a description.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Probability from which the classifier's word counts.
+        #[arg(long, default_value_t = 0.5)]
+        threshold: f32,
+        #[arg(long, value_name = "S", default_value_t = 0)]
+        seed: u64,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Show what a directory of shards holds, and check every file in it.
     Inspect {
         dir: PathBuf,

@@ -5,9 +5,9 @@
 //! Trained by stochastic gradient descent with AdaGrad steps and a little weight decay; a megabyte on disk, and
 //! a few nanoseconds per word.
 
+use super::{Example, Measured, measure};
 use crate::Error;
 use crate::shards::mix;
-use serde::{Deserialize, Serialize};
 use std::path::Path;
 use twox_hash::XxHash64;
 
@@ -16,26 +16,6 @@ const MAGIC: &[u8; 16] = b"polymath hazard\n";
 const EPOCHS: u64 = 8;
 const STEP: f32 = 0.5;
 const DECAY: f32 = 1e-6;
-
-/// A labelled text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Example {
-    /// The text.
-    pub text: String,
-    /// Whether it is hazardous.
-    pub label: bool,
-}
-
-/// How well a classifier does on texts it was not trained on.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Measured {
-    /// Texts judged.
-    pub n: usize,
-    /// Of the texts called hazardous, the share that is.
-    pub precision: f64,
-    /// Of the hazardous texts, the share that was called so.
-    pub recall: f64,
-}
 
 /// The weights.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,19 +59,6 @@ impl Classifier {
         }
         std::fs::write(path, bytes).map_err(|error| Error::io("write", path, error))
     }
-
-    /// Precision and recall at a threshold.
-    pub fn measure(&self, examples: &[&Example], threshold: f32) -> Measured {
-        let (mut called, mut hazardous, mut both) = (0_usize, 0_usize, 0_usize);
-        for example in examples {
-            let call = self.probability(&example.text) >= threshold;
-            called += usize::from(call);
-            hazardous += usize::from(example.label);
-            both += usize::from(call && example.label);
-        }
-        let share = |of: usize| both as f64 / of.max(1) as f64;
-        Measured { n: examples.len(), precision: share(called), recall: share(hazardous) }
-    }
 }
 
 /// Trains on four fifths of the examples and measures on the last fifth, chosen by seed, at threshold one half.
@@ -123,7 +90,7 @@ pub fn train(examples: &[Example], seed: u64) -> (Classifier, Measured) {
         }
     }
     let unseen: Vec<&Example> = unseen.into_iter().map(|at| &examples[at]).collect();
-    let measured = classifier.measure(&unseen, 0.5);
+    let measured = measure(&unseen, |text| classifier.probability(text) >= 0.5);
     (classifier, measured)
 }
 

@@ -6,7 +6,9 @@
 //! measures it on examples it has not seen.
 
 mod classifier;
+mod examples;
 mod terms;
 
-pub use classifier::{Classifier, Example, Measured, train};
+pub use classifier::{Classifier, train};
+pub use examples::{Example, Measured, measure, read_examples};
 pub use terms::Terms;

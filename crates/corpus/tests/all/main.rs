@@ -7,6 +7,7 @@ mod agreement;
 mod bpe;
 mod build;
 mod chat;
+mod hazard;
 mod json;
 mod shards;
 mod vocabulary;

@@ -1,9 +1,11 @@
-//! `polymath corpus build | inspect`: text to token shards, and what is in them.
+//! `polymath corpus build | hazard | inspect`: text to token shards, the filter's classifier, and what is in shards.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use corpus::build::{self, Inspection, Progress, Report};
 use corpus::config::Config;
+use corpus::hazard::{self, Example, Terms};
 use indicatif::ProgressBar;
 
 use crate::args::CorpusCommand;
@@ -14,6 +16,9 @@ pub fn run(command: &CorpusCommand) -> anyhow::Result<()> {
     match command {
         CorpusCommand::Build { config, output, json, threads } => {
             build(config, output.as_deref(), json.json, threads.count())
+        }
+        CorpusCommand::Hazard { examples, test, out, threshold, seed, json } => {
+            hazard(examples, test, out.as_deref(), *threshold, *seed, json.json)
         }
         CorpusCommand::Inspect { dir, documents, json } => inspect(dir, *documents, json.json),
     }
@@ -32,6 +37,58 @@ fn build(path: &Path, to: Option<&Path>, as_json: bool, threads: usize) -> anyho
     }
     show_report(&report)?;
     output::line(format!("\nThe shards are in {}", config.output.dir.display()))
+}
+
+/// Trains the classifier, writes it, and measures it and the built-in terms.
+fn hazard(
+    examples: &[PathBuf],
+    test: &[PathBuf],
+    out: Option<&Path>,
+    threshold: f32,
+    seed: u64,
+    as_json: bool,
+) -> anyhow::Result<()> {
+    let read = |paths: &[PathBuf]| -> anyhow::Result<Vec<Example>> {
+        let texts = paths.iter().map(|path| hazard::read_examples(path));
+        Ok(texts.collect::<Result<Vec<_>, _>>()?.concat())
+    };
+    let (examples, test) = (read(examples)?, read(test)?);
+    let hazardous = examples.iter().filter(|example| example.label).count();
+    if hazardous == 0 || hazardous == examples.len() {
+        bail!("all {} texts have the same label; a classifier needs both kinds", examples.len());
+    }
+    let (classifier, kept_apart) = hazard::train(&examples, seed);
+    if let Some(out) = out {
+        classifier.write(out)?;
+        eprintln!("wrote {}", out.display());
+    }
+    let terms = Terms::read(true, &[])?;
+    let mut rows = vec![("classifier", "a fifth kept apart", kept_apart)];
+    let test: Vec<&Example> = test.iter().collect();
+    if !test.is_empty() {
+        let by_classifier =
+            hazard::measure(&test, |text| classifier.probability(text) >= threshold);
+        let by_terms = hazard::measure(&test, |text| !terms.found(text).is_empty());
+        rows.extend([("classifier", "test", by_classifier), ("terms", "test", by_terms)]);
+    }
+    if as_json {
+        let rows = rows.iter().map(|(judge, on, measured)| {
+            serde_json::json!({ "judge": judge, "on": on, "measured": measured })
+        });
+        let rows: Vec<_> = rows.collect();
+        return output::json(&serde_json::json!({ "examples": examples.len(), "results": rows }));
+    }
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|(judge, on, m)| {
+            let [n, hazardous] = [m.n, m.hazardous].map(|n| output::count(n as u64));
+            let shares = [m.precision, m.recall, m.false_alarms].map(percent);
+            [vec![judge.to_string(), on.to_string(), n, hazardous], shares.to_vec()].concat()
+        })
+        .collect();
+    let heads = ["", "on", ">texts", ">hazardous", ">precision", ">recall", ">false alarms"];
+    output::piece(&output::table(&heads, &rows))
 }
 
 /// One bar; a new phase begins it anew.
