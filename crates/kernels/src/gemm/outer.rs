@@ -21,12 +21,17 @@ use crate::scratch::{self, SharedMut};
 
 /// Rows of c per task at most; a multiple of 6.
 const BLOCK: usize = 384;
+/// The same where one gradient is cut for all threads: each then has two blocks rather than one of this height.
+const BLOCK_ALONE: usize = 342;
 /// Neither side of a task's block is halved below this.
 const LEAST_BLOCK: usize = 96;
 /// Rows of the factors per pass.
 const DEPTH: usize = 192;
-/// Columns of c per task at most: with BLOCK and DEPTH, what fits the second-level cache.
-const COLUMNS: usize = 384;
+/// What packing an element of either factor takes, in multiply-adds of the tile: fitted to rates of four shapes.
+const PACKED_LEFT: f64 = 80.0;
+const PACKED_RIGHT: f64 = 48.0;
+/// Columns of c per task at most: few rows of many columns pack less than a square does.
+const COLUMNS: usize = 512;
 
 /// One gradient of [`accumulate`]: c is `[groups, a.width, b.width]`, each group at `offset(g)` of `c`.
 pub(crate) struct Outer<'a> {
@@ -68,19 +73,29 @@ pub(crate) fn accumulate(
     });
 }
 
-/// Rows and columns of c per task: as large as there is work for all threads, since a block's perimeter is packed
-/// and its area multiplied.
+/// Rows and columns of c per task. A block's perimeter is packed and its area multiplied, so blocks should be large;
+/// but the threads should end together.
 fn blocks(n_groups: usize, n_rows: usize, n_cols: usize, n_threads: usize) -> (usize, usize) {
-    let parts = |of: usize, most: usize| of.div_ceil(most).max(1);
-    let (mut row_parts, mut col_parts) = (parts(n_rows, BLOCK), parts(n_cols, COLUMNS));
     let size = |of: usize, parts: usize| of.div_ceil(parts).max(1);
-    while n_groups * row_parts * col_parts < 2 * n_threads {
-        let (rows, cols) = (size(n_rows, row_parts), size(n_cols, col_parts));
-        if rows.max(cols) < 2 * LEAST_BLOCK {
-            break;
+    let fewest = |of: usize, most: usize| of.div_ceil(most).max(1);
+    let most = |of: usize, fewest: usize| of.div_ceil(LEAST_BLOCK).max(fewest);
+    let block = if n_groups < 2 * n_threads { BLOCK_ALONE } else { BLOCK };
+    let (row_parts, col_parts) = (fewest(n_rows, block), fewest(n_cols, COLUMNS));
+    let mut best = (f64::MAX, row_parts, col_parts);
+    for rows in row_parts..=most(n_rows, row_parts) {
+        for cols in col_parts..=most(n_cols, col_parts) {
+            let n_tasks = n_groups * rows * cols;
+            let rounds = n_tasks.div_ceil(n_threads) * n_threads;
+            let idle = rounds as f64 / n_tasks as f64;
+            let packed =
+                PACKED_LEFT / size(n_cols, cols) as f64 + PACKED_RIGHT / size(n_rows, rows) as f64;
+            let cost = idle * (1.0 + packed);
+            if cost < best.0 {
+                best = (cost, rows, cols);
+            }
         }
-        *(if rows > cols { &mut row_parts } else { &mut col_parts }) += 1;
     }
+    let (_, row_parts, col_parts) = best;
     (
         size(n_rows, row_parts).next_multiple_of(TILE_ROWS),
         size(n_cols, col_parts).next_multiple_of(32),

@@ -42,19 +42,18 @@ impl Kernel for Pack<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
         let Self { to, right, width, depth, cols } = self;
-        let k = depth.len();
-        for (panel_idx, first) in cols.clone().step_by(width).enumerate() {
-            let n = width.min(cols.end - first);
-            let panel = &mut to[panel_idx * k * width..][..k * width];
-            match right {
-                Right::Transposed { values, stride } => {
+        match right {
+            Right::Transposed { values, stride } => {
+                let k = depth.len();
+                for (panel_idx, first) in cols.clone().step_by(width).enumerate() {
+                    let n = width.min(cols.end - first);
+                    let panel = &mut to[panel_idx * k * width..][..k * width];
                     pack_transposed(lanes, panel, width, values, stride, depth.clone(), first, n);
                 }
-                Right::Plain { values, stride } => {
-                    for (row, at) in panel.chunks_exact_mut(width).zip(depth.clone()) {
-                        copy_row(lanes, row, &values[at * stride + first..][..n]);
-                    }
-                }
+            }
+            Right::Plain { values, stride } => {
+                let rows = Rows::all(values, stride);
+                PackRows { to, rows, width, depth, cols }.run(lanes);
             }
         }
     }
@@ -86,12 +85,17 @@ impl Kernel for PackRows<'_> {
     fn run<L: Lanes>(self, lanes: L) {
         let Self { to, rows, width, depth, cols } = self;
         let k = depth.len();
-        for (at, s) in depth.enumerate() {
-            let row = rows.row(s);
+        // Eight rows at a time: panels begin a multiple of the first-level cache's span apart, so that single rows
+        // written to many of them would push each other out.
+        for first_k in (0..k).step_by(8) {
+            let last_k = k.min(first_k + 8);
             for (panel_idx, first) in cols.clone().step_by(width).enumerate() {
                 let n = width.min(cols.end - first);
-                let to = &mut to[(panel_idx * k + at) * width..][..width];
-                copy_row(lanes, to, &row[first..first + n]);
+                let panel =
+                    &mut to[(panel_idx * k + first_k) * width..(panel_idx * k + last_k) * width];
+                for (to, s) in panel.chunks_exact_mut(width).zip(depth.start + first_k..) {
+                    copy_row(lanes, to, &rows.row(s)[first..first + n]);
+                }
             }
         }
     }
