@@ -42,18 +42,19 @@ impl Kernel for Pack<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
         let Self { to, right, width, depth, cols } = self;
-        match right {
-            Right::Transposed { values, stride } => {
-                let k = depth.len();
-                for (panel_idx, first) in cols.clone().step_by(width).enumerate() {
-                    let n = width.min(cols.end - first);
-                    let panel = &mut to[panel_idx * k * width..][..k * width];
+        let k = depth.len();
+        for (panel_idx, first) in cols.clone().step_by(width).enumerate() {
+            let n = width.min(cols.end - first);
+            let panel = &mut to[panel_idx * k * width..][..k * width];
+            match right {
+                Right::Transposed { values, stride } => {
                     pack_transposed(lanes, panel, width, values, stride, depth.clone(), first, n);
                 }
-            }
-            Right::Plain { values, stride } => {
-                let rows = Rows::all(values, stride);
-                PackRows { to, rows, width, depth, cols }.run(lanes);
+                Right::Plain { values, stride } => {
+                    for (row, at) in panel.chunks_exact_mut(width).zip(depth.clone()) {
+                        copy_row(lanes, row, &values[at * stride + first..][..n]);
+                    }
+                }
             }
         }
     }
