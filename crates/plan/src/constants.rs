@@ -31,6 +31,12 @@ pub struct General {
     pub scale_up_efficiency: f64,
     /// Achieved share of the NIC in large collectives.
     pub nic_efficiency: f64,
+    /// Share of the scale-up link that traffic to and from experts reaches.
+    pub expert_scale_up_efficiency: f64,
+    /// The same of the NIC.
+    pub expert_nic_efficiency: f64,
+    /// What expert traffic reaches at most over a NIC, GB/s per chip, however fast the NIC.
+    pub expert_nic_gb_s: f64,
     /// A tensor-parallel group that spans nodes sees this many NICs' bandwidth per chip.
     pub cross_node_rings: f64,
     /// Latency of one collective, seconds.
@@ -87,6 +93,8 @@ pub struct Stack {
     pub tp_overlap: f64,
     pub dp_overlap: f64,
     pub ep_overlap: f64,
+    /// The same with an interleaved pipeline, whose chunks hide each other's expert traffic.
+    pub ep_overlap_interleaved: f64,
     pub pp_overlap: f64,
     /// Slowdown where pipelines of several replicas share a node's links (1 < tp < node, pp > 1).
     pub contention: f64,

@@ -9,6 +9,8 @@ pub enum Recompute {
     None,
     /// The attention core (arXiv 2205.05198); with fused attention, norms and activations.
     Selective,
+    /// The feed-forward block or the experts, with their norm; attention is kept (Megatron's modules `mlp` and `moe`).
+    Mlp,
     /// Whole layers; only their inputs are kept.
     Full,
 }
@@ -60,6 +62,7 @@ impl std::fmt::Display for Layout {
         let recompute = match self.recompute {
             Recompute::None => "none",
             Recompute::Selective => "selective",
+            Recompute::Mlp => "mlp",
             Recompute::Full => "full",
         };
         write!(f, " mbs={} recompute={recompute}", self.micro_batch)?;

@@ -5,6 +5,7 @@ pub mod chips;
 pub mod comm;
 pub mod constants;
 mod error;
+mod fields;
 pub mod flags;
 pub mod layout;
 pub mod local;

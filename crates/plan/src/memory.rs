@@ -66,8 +66,13 @@ fn kept_per_token(job: &Job<'_>, layout: &Layout, moe: bool) -> f64 {
         }
         _ => (inner * shape.ffn, 0.0),
     };
+    // What the feed-forward block reads is kept, nothing inside it.
+    let mlp = layout.recompute == Recompute::Mlp;
+    let (dense, routed) = if mlp { (0.0, 0.0) } else { (dense, routed) };
     let norms = if selective { 4.0 * h } else { 0.0 };
-    let scores = if job.stack.flash || layout.recompute != Recompute::None {
+    let scores = if job.stack.flash
+        || matches!(layout.recompute, Recompute::Selective | Recompute::Full)
+    {
         0.0
     } else {
         5.0 * shape.heads * job.seq
@@ -129,7 +134,8 @@ pub fn memory(job: &Job<'_>, layout: &Layout) -> Memory {
 
     let none = Layout { recompute: Recompute::None, ..*layout };
     let one_layer = tokens * kept(&none);
-    let rebuilt = if layout.recompute == Recompute::Full { one_layer } else { 0.0 };
+    let rebuilds = matches!(layout.recompute, Recompute::Full | Recompute::Mlp);
+    let rebuilt = if rebuilds { one_layer } else { 0.0 };
     let gathered = if layout.zero >= 3 {
         let layer = (shape.attention_weights() + shape.matrices() * shape.hidden * shape.ffn) / tp;
         2.0 * 2.0 * layer

@@ -219,6 +219,8 @@ fn recompute_of(text: &str) -> Option<Recompute> {
         Some(Recompute::None)
     } else if text.is_empty() {
         None
+    } else if text == "mlp" || text == "moe" {
+        Some(Recompute::Mlp)
     } else {
         Some(Recompute::Selective)
     }
@@ -235,9 +237,10 @@ struct Open {
 }
 
 /// Recomputation from none to all, for software that can recompute part of the layers.
-const MODES: [(Recompute, u8); 7] = [
+const MODES: [(Recompute, u8); 8] = [
     (Recompute::None, 100),
     (Recompute::Selective, 100),
+    (Recompute::Mlp, 100),
     (Recompute::Full, 15),
     (Recompute::Full, 30),
     (Recompute::Full, 50),
@@ -258,13 +261,19 @@ fn open(run: &Run, job: &Job<'_>, chips: u32) -> Open {
     };
     let pure_data = zero == [3] && !pipelined || run.dp == Some(chips);
     let one = |value: Option<u32>| value.or(pure_data.then_some(1));
-    let usual_modes = if job.stack.date < 2022.9 { &MODES[6..] } else { &MODES[..] };
+    // Whole layers first, then parts of them, then named modules (Megatron-Core 0.12, 2025).
+    let date = job.stack.date;
+    let usual_modes = MODES.iter().filter(|(mode, share)| match mode {
+        Recompute::Full => *share == 100 || date > 2022.9,
+        Recompute::Mlp => date > 2024.9,
+        _ => date > 2022.9,
+    });
     Open {
         tp: one(run.tp).map_or(vec![1, 2, 4, 8], |tp| vec![tp]),
         pp: one(run.pp).map_or(vec![1, 2, 4, 6, 8, 12, 16, 32, 64], |pp| vec![pp]),
         micro_batch: run.micro_batch.map_or(vec![1, 2, 4, 8], |mbs| vec![mbs]),
         recompute: recompute_of(&run.recompute)
-            .map_or(usual_modes.to_vec(), |mode| vec![(mode, 100)]),
+            .map_or_else(|| usual_modes.copied().collect(), |mode| vec![(mode, 100)]),
         zero,
     }
 }

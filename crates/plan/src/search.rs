@@ -267,6 +267,9 @@ fn splits(plan: &Plan<'_>) -> Vec<Split> {
     out
 }
 
+const RECOMPUTE: [Recompute; 4] =
+    [Recompute::None, Recompute::Selective, Recompute::Mlp, Recompute::Full];
+
 /// Costs all layouts of a split; returns how many there were and how many fit.
 fn cost_split(plan: &Plan<'_>, split: &Split, out: &mut Vec<Costed>) -> (usize, usize) {
     let job = &plan.job;
@@ -275,9 +278,12 @@ fn cost_split(plan: &Plan<'_>, split: &Split, out: &mut Vec<Costed>) -> (usize, 
     let ranks = split.tp.saturating_mul(split.cp).saturating_mul(split.dp);
     let experts = job.shape.experts.map_or(1, |experts| experts.n_experts as u32);
     let capacity = job.chip.memory_bytes();
+    // Interleaved stages take micro-batches in rounds of as many as there are stages.
+    let micro_batches = job.global_batch / (f64::from(split.dp) * f64::from(split.micro_batch));
+    let rounds = split.pp > 1 && micro_batches % f64::from(split.pp) == 0.0;
     for ep in divisors(experts).filter(|ep| *ep == 1 || ranks.is_multiple_of(*ep)) {
-        for vpp in divisors(if split.pp > 1 { per_stage } else { 1 }) {
-            for recompute in [Recompute::None, Recompute::Selective, Recompute::Full] {
+        for vpp in divisors(if rounds { per_stage } else { 1 }) {
+            for recompute in RECOMPUTE {
                 for zero in [1, 3] {
                     if zero == 3 && split.pp > 1 {
                         continue;

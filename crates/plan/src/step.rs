@@ -70,6 +70,8 @@ struct Pass {
     tp: f64,
     cp: f64,
     ep: f64,
+    /// What of all this is the feed-forward block's or the experts'.
+    feed_forward: f64,
 }
 
 impl Pass {
@@ -84,6 +86,7 @@ impl Pass {
         self.tp += other.tp * times;
         self.cp += other.cp * times;
         self.ep += other.ep * times;
+        self.feed_forward += other.feed_forward * times;
     }
 }
 
@@ -190,14 +193,16 @@ impl<'a> Job<'a> {
             Some(experts) if moe => experts.shared_width,
             _ => shape.ffn,
         };
+        let before = pass.matmul;
+        let mut inner_bytes = 0.0;
         if ffn_width > 0.0 {
             let up = shape.matrices() - 1.0;
             pass.matmul += self.matmul(tokens, up * ffn_width / tp, h, p)
                 + self.matmul(tokens, h, ffn_width / tp, p);
-            bytes += (2.0 * (up + 1.0) + quantise) * ffn_width / tp;
+            inner_bytes = (2.0 * (up + 1.0) + quantise) * ffn_width / tp;
         }
         let mut routed_bytes = 0.0;
-        let mut gap_us = self.stack.layer_us;
+        let mut inner_us = 0.0;
         if let (Some(experts), true) = (shape.experts, moe) {
             let ep = f64::from(layout.ep);
             let slowdown = self.stack.moe_slowdown;
@@ -212,21 +217,27 @@ impl<'a> Job<'a> {
             let moved =
                 experts.topk / tp * (12.0 * h + (2.0 * (up + 1.0) + quantise) * experts.width);
             routed_bytes = (moved * slowdown + 8.0 * experts.n_experts) * self.stack.moe_unfused;
-            gap_us += self.stack.moe_layer_us + self.stack.expert_us * local;
+            inner_us = self.stack.moe_layer_us + self.stack.expert_us * local;
             pass.ep = self.expert_traffic(tokens / tp, layout) * slowdown;
         }
-        pass.elementwise =
-            self.stream((bytes * self.stack.unfused + routed_bytes) * tokens) + gap_us * 1e-6;
+        let inner_s =
+            self.stream((inner_bytes * self.stack.unfused + routed_bytes) * tokens) + inner_us * 1e-6;
+        pass.elementwise = inner_s
+            + self.stream(bytes * self.stack.unfused * tokens)
+            + self.stack.layer_us * 1e-6;
         if tp > 1.0 {
             let rate = self.network.ring(tp, 1.0);
             let exposed = 1.0 - self.stack.tp_overlap;
             pass.tp = 4.0 * self.network.gather(2.0 * tokens * h, tp, rate) * exposed;
         }
+        pass.feed_forward = pass.matmul - before + inner_s + pass.ep + 0.5 * pass.tp;
         if cp > 1.0 {
             // Keys and values of the other ranks come round the ring while attention runs (arXiv 2310.01889).
             let kv_bytes = 2.0 * tokens * kv / tp * cp;
             let time = self.network.gather(kv_bytes, cp, self.network.ring(cp, tp));
-            pass.cp = (time - 0.8 * pass.attention).max(0.1 * time);
+            // Each arriving part's output is merged into the sum: read, and the sum read and written in f32.
+            let merged = self.stream(10.0 * tokens * v / tp * (cp - 1.0));
+            pass.cp = (time - 0.8 * pass.attention).max(0.1 * time) + merged;
         }
         pass
     }
@@ -239,16 +250,18 @@ impl<'a> Job<'a> {
             return 0.0;
         }
         let each = tokens * self.shape.hidden;
-        let bytes = 2.0 * 2.0 * each * experts.topk;
-        // Across nodes a token travels once per node that holds one of its experts.
-        let nodes = (ep / self.network.domain).max(1.0);
-        let mut reached = nodes * (1.0 - (1.0 - 1.0 / nodes).powf(experts.topk));
+        // A token travels once to each chip, and across domains once to each domain, that has one of its experts.
+        let distinct = |places: f64| places * (1.0 - (1.0 - 1.0 / places).powf(experts.topk));
+        let bytes = 2.0 * 2.0 * each * distinct(ep);
+        let mut reached = distinct((ep / self.network.domain).max(1.0));
         if experts.limited_groups > 0.0 {
             reached = reached.min(experts.limited_groups);
         }
         let crossing = 2.0 * 2.0 * each * reached;
         let time = self.network.all_to_all(bytes, crossing, ep, 1.0);
-        time * (1.0 - self.stack.ep_overlap)
+        // One chunk's traffic hides behind another's computation only where a stage holds several chunks.
+        let interleaved = if layout.vpp > 1 { self.stack.ep_overlap_interleaved } else { 0.0 };
+        time * (1.0 - self.stack.ep_overlap.max(interleaved))
     }
 
     /// Backward pass: both gradients of every product; fused attention computes its scores again.
@@ -268,6 +281,7 @@ impl<'a> Job<'a> {
             Recompute::None => 0.0,
             Recompute::Selective if self.stack.flash => 0.5 * forward.elementwise,
             Recompute::Selective => forward.attention,
+            Recompute::Mlp => forward.feed_forward,
             Recompute::Full => forward.total() * share,
         }
     }
@@ -370,8 +384,8 @@ impl<'a> Job<'a> {
         let tokens = f64::from(layout.micro_batch) * self.seq / f64::from(layout.cp);
         // Tensor-parallel ranks each send a slice (scatter-gather, arXiv 2104.04473 section 4.1).
         let bytes = 2.0 * tokens * self.shape.hidden / f64::from(layout.tp);
-        let stride = f64::from(layout.tp * layout.cp);
-        let pipeline_inside = stride * f64::from(layout.pp) <= self.network.domain;
+        // Stages are the outermost division, as in Megatron: neighbours are a whole replica group apart.
+        let pipeline_inside = f64::from(layout.chips()) <= self.network.domain;
         let rate = if pipeline_inside { self.network.scale_up } else { self.network.nic };
         let hop = bytes / rate + self.network.latency_s;
         let hops = 2.0 * f64::from(layout.vpp.max(1)) * micro_batches;
