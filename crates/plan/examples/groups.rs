@@ -7,6 +7,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let constants = constants::parse(&std::fs::read_to_string(path)?)?;
     let table = std::fs::read_to_string(here.join("published_runs.tsv"))?;
     let runs = plan::runs::parse(&table, "published_runs.tsv")?;
+    let ids: Vec<String> = std::env::args().skip(2).collect();
+    if !ids.is_empty() {
+        for run in runs.iter().filter(|run| ids.contains(&run.id)) {
+            if let plan::predict::Outcome::Predicted(p) = plan::predict::predict_one(run, &constants).outcome {
+                println!("{} {} {:?} {}\n  {:?} vs {:?} {:.1?} %, {:?}\n  {:?}\n  {:.0?}", run.id, run.model, run.chip, p.layout, p.step_s, p.measured_step_s, p.error_pct, p.assumed, p.breakdown, p.memory);
+            }
+        }
+        return Ok(());
+    }
     println!("{}", plan::accuracy::page(&runs, &constants));
     Ok(())
 }

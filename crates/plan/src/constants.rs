@@ -59,7 +59,7 @@ pub struct Kernels {
     pub fp8: f64,
     pub mxfp8: f64,
     pub fp4: f64,
-    /// Fused attention, of the bf16 peak.
+    /// Fused attention with heads of 128 and long sequences, of the bf16 peak.
     pub flash: f64,
 }
 

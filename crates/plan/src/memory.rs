@@ -137,8 +137,12 @@ pub fn memory(job: &Job<'_>, layout: &Layout) -> Memory {
     let rebuilds = matches!(layout.recompute, Recompute::Full | Recompute::Mlp);
     let rebuilt = if rebuilds { one_layer } else { 0.0 };
     let gathered = if layout.zero >= 3 {
-        let layer = (shape.attention_weights() + shape.matrices() * shape.hidden * shape.ffn) / tp;
-        2.0 * 2.0 * layer
+        let (dense, moe) = (shape.dense_layer(), shape.moe_layer());
+        let whole = if moe_share > 0.0 { moe } else { dense };
+        let layer =
+            (whole.attention + whole.dense) / tp + whole.routed / f64::from(layout.ep.max(1));
+        // Weights and gradients of the layer at work and of the next one, and of one table.
+        2.0 * (2.0 + 2.0) * layer + (2.0 + 2.0) * shape.embedding_weights() / tp
     } else {
         0.0
     };

@@ -94,10 +94,12 @@ fn stack_name(run: &Run) -> &'static str {
     }
     if group == "megatron-bridge" || group.starts_with("moe-") || blackwell {
         let release = run.notes.trim_start();
+        if chip.starts_with('H') {
+            return "bridge-hopper";
+        }
         return if release.starts_with("26.02") || release.starts_with("25.") {
             "bridge-2026-02"
-        } else if release.starts_with("26.04") || !blackwell || group != "megatron-bridge" {
-            // What was new in 26.06 runs on Blackwell only.
+        } else if release.starts_with("26.04") || group != "megatron-bridge" {
             "bridge-2026-04"
         } else {
             "bridge-2026-06"
@@ -109,7 +111,7 @@ fn stack_name(run: &Run) -> &'static str {
     let zero = run.zero.to_ascii_lowercase();
     let fsdp = zero.contains("fsdp") || zero == "3" || zero == "2";
     if group == "llm-foundry" || fsdp && run.pp.unwrap_or(1) <= 1 {
-        return "fsdp-2023";
+        return if chip.starts_with('H') { "fsdp-2023-hopper" } else { "fsdp-2023" };
     }
     if chip.starts_with("H800") {
         return "dualpipe-2024";

@@ -267,6 +267,9 @@ fn splits(plan: &Plan<'_>) -> Vec<Split> {
     out
 }
 
+/// Share of the memory that a plan leaves free: allocators fragment it, and communicators grow.
+const RESERVE: f64 = 0.04;
+
 const RECOMPUTE: [Recompute; 4] =
     [Recompute::None, Recompute::Selective, Recompute::Mlp, Recompute::Full];
 
@@ -277,7 +280,7 @@ fn cost_split(plan: &Plan<'_>, split: &Split, out: &mut Vec<Costed>) -> (usize, 
     let per_stage = ((job.shape.layers / f64::from(split.pp)).ceil() as u32).max(1);
     let ranks = split.tp.saturating_mul(split.cp).saturating_mul(split.dp);
     let experts = job.shape.experts.map_or(1, |experts| experts.n_experts as u32);
-    let capacity = job.chip.memory_bytes();
+    let capacity = (1.0 - RESERVE) * job.chip.memory_bytes();
     // Interleaved stages take micro-batches in rounds of as many as there are stages.
     let micro_batches = job.global_batch / (f64::from(split.dp) * f64::from(split.micro_batch));
     let rounds = split.pp > 1 && micro_batches % f64::from(split.pp) == 0.0;

@@ -143,9 +143,10 @@ impl<'a> Job<'a> {
             let chunk = self.seq / f64::from(layout.cp);
             let half_seq =
                 self.constants.general.flash_half_seq * self.chip.peak(Precision::Bf16) * 1e-15;
-            let share = self.kernels.flash * self.stack.attention_speed * width / (width + half)
-                * chunk
-                / (chunk + half_seq);
+            // The constant is for heads of 128, as the papers measure.
+            let narrow = width / (width + half) * (128.0 + half) / 128.0;
+            let short = chunk / (chunk + half_seq);
+            let share = self.kernels.flash * self.stack.attention_speed * narrow * short;
             let rate = self.chip.peak(Precision::Bf16) * share;
             let span = shape.mean_span(self.seq, self.stack.causal);
             return shape.attention_flops(span) * tokens / tp / rate;
@@ -237,7 +238,9 @@ impl<'a> Job<'a> {
             let time = self.network.gather(kv_bytes, cp, self.network.ring(cp, tp));
             // Each arriving part's output is merged into the sum: read, and the sum read and written in f32.
             let merged = self.stream(10.0 * tokens * v / tp * (cp - 1.0));
-            pass.cp = (time - 0.8 * pass.attention).max(0.1 * time) + merged;
+            // Each part is launched for itself.
+            let gaps = (cp - 1.0) * self.stack.layer_us * 1e-6;
+            pass.cp = (time - 0.8 * pass.attention).max(0.1 * time) + merged + gaps;
         }
         pass
     }
