@@ -99,7 +99,11 @@ fn stack_name(run: &Run) -> &'static str {
         }
         return if release.starts_with("26.02") || release.starts_with("25.") {
             "bridge-2026-02"
-        } else if release.starts_with("26.04") || group != "megatron-bridge" {
+        } else if release.starts_with("26.04")
+            || group != "megatron-bridge"
+            || !chip.starts_with('G')
+        {
+            // What was new in 26.06 runs in racks of 72 only.
             "bridge-2026-04"
         } else {
             "bridge-2026-06"

@@ -228,7 +228,9 @@ impl<'a> Job<'a> {
             + self.stack.layer_us * 1e-6;
         if tp > 1.0 {
             let rate = self.network.ring(tp, 1.0);
-            let exposed = 1.0 - self.stack.tp_overlap;
+            // Products in four bits have no kernel that overlaps their communication (Megatron-Bridge's recipes).
+            let overlap = if p == Precision::Fp4 { 0.0 } else { self.stack.tp_overlap };
+            let exposed = 1.0 - overlap;
             pass.tp = 4.0 * self.network.gather(2.0 * tokens * h, tp, rate) * exposed;
         }
         pass.feed_forward = pass.matmul - before + inner_s + pass.ep + 0.5 * pass.tp;
