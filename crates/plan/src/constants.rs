@@ -102,6 +102,10 @@ pub struct Stack {
     pub step_s: f64,
     /// Bytes per gradient element on the network.
     pub gradient_bytes: f64,
+    /// Bytes per gradient element in memory, between micro-batches.
+    pub kept_gradient_bytes: f64,
+    /// Weights in eight bits are kept in eight bits alone; the optimiser's copy is the only wide one.
+    pub narrow_weights: bool,
     pub sequence_parallel: bool,
     /// Dropout in the model, whose masks are kept.
     pub dropout: bool,

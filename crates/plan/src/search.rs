@@ -268,7 +268,7 @@ fn splits(plan: &Plan<'_>) -> Vec<Split> {
 }
 
 /// Share of the memory that a plan leaves free: allocators fragment it, and communicators grow.
-const RESERVE: f64 = 0.04;
+const RESERVE: f64 = 0.06;
 
 const RECOMPUTE: [Recompute; 4] =
     [Recompute::None, Recompute::Selective, Recompute::Mlp, Recompute::Full];
