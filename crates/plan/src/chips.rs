@@ -83,6 +83,9 @@ pub struct Chip {
     pub domain: u32,
     pub scale_up_gb_s: f64,
     pub nic_gb_s: f64,
+    /// GB/s per direction per chip to the host's memory, where that link is fast enough to keep activations there.
+    #[serde(default)]
+    pub host_link_gb_s: f64,
     pub watts: f64,
     pub buy_usd: f64,
     pub hour_usd: f64,

@@ -27,6 +27,9 @@ pub struct General {
     pub gemm_traffic: f64,
     /// Achieved share of HBM bandwidth in element-wise kernels.
     pub hbm_efficiency: f64,
+    /// Share of the traffic of turning operands into eight bits, and into four, that nothing hides.
+    pub quantise_fp8: f64,
+    pub quantise_fp4: f64,
     /// Achieved share of the scale-up link in large collectives.
     pub scale_up_efficiency: f64,
     /// Achieved share of the NIC in large collectives.
@@ -106,6 +109,10 @@ pub struct Stack {
     pub kept_gradient_bytes: f64,
     /// Weights in eight bits are kept in eight bits alone; the optimiser's copy is the only wide one.
     pub narrow_weights: bool,
+    /// Pipelines are fed from both ends (DualPipe, arXiv 2412.19437): each chip holds two stages, and one micro-batch
+    /// more than there are stages is in flight.
+    #[serde(default)]
+    pub two_way: bool,
     pub sequence_parallel: bool,
     /// Dropout in the model, whose masks are kept.
     pub dropout: bool,

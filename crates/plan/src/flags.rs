@@ -69,6 +69,7 @@ fn megatron(plan: &Plan<'_>, layout: &Layout) -> String {
                 "--recompute-granularity selective --recompute-modules moe mlp"
             }
             Recompute::Mlp => "--recompute-granularity selective --recompute-modules mlp",
+            Recompute::Offload => "--cpu-offloading",
             Recompute::Full => {
                 "--recompute-granularity full --recompute-method uniform --recompute-num-layers 1"
             }
@@ -107,7 +108,7 @@ fn torchtitan(plan: &Plan<'_>, layout: &Layout) -> String {
         words.push(format!("--parallelism.expert_parallel_degree {}", layout.ep));
     }
     let mode = match layout.recompute {
-        Recompute::None => "none",
+        Recompute::None | Recompute::Offload => "none",
         Recompute::Selective | Recompute::Mlp => "selective",
         Recompute::Full => "full",
     };

@@ -85,6 +85,25 @@ fn kept_per_token(job: &Job<'_>, layout: &Layout, moe: bool) -> f64 {
     (replicated - norms) / split + (attention + dense + routed + scores) / tp
 }
 
+/// Kept bytes per token of a layer, the mean of those with and without experts.
+fn kept_of_layers(job: &Job<'_>, layout: &Layout) -> f64 {
+    let moe_share = job.shape.moe_layers() / job.shape.layers;
+    let mut kept = 0.0;
+    if moe_share > 0.0 {
+        kept += moe_share * kept_per_token(job, layout, true);
+    }
+    if moe_share < 1.0 {
+        kept += (1.0 - moe_share) * kept_per_token(job, layout, false);
+    }
+    kept
+}
+
+/// Bytes that one layer keeps of one micro-batch.
+pub(crate) fn kept(job: &Job<'_>, layout: &Layout) -> f64 {
+    let tokens = f64::from(layout.micro_batch) * job.seq / f64::from(layout.cp);
+    tokens * kept_of_layers(job, layout)
+}
+
 /// Bytes on the fullest chip under a layout.
 pub fn memory(job: &Job<'_>, layout: &Layout) -> Memory {
     let shape = &job.shape;
@@ -114,11 +133,10 @@ pub fn memory(job: &Job<'_>, layout: &Layout) -> Memory {
     let (tp, pp, cp) = (f64::from(layout.tp), f64::from(layout.pp), f64::from(layout.cp));
     let tokens = f64::from(layout.micro_batch) * job.seq / cp;
     let moe_share = shape.moe_layers() / shape.layers;
-    let kept = |layout: &Layout| {
-        moe_share * kept_per_token(job, layout, true)
-            + (1.0 - moe_share) * kept_per_token(job, layout, false)
-    };
-    let layer_bytes = if layout.recompute == Recompute::Full {
+    let kept = |layout: &Layout| kept_of_layers(job, layout);
+    let layer_bytes = if layout.recompute == Recompute::Offload {
+        (1.0 - f64::from(layout.full_layers_pct) / 100.0) * kept(layout)
+    } else if layout.recompute == Recompute::Full {
         let split = if layout.sequence_parallel { tp } else { 1.0 };
         let share = f64::from(layout.full_layers_pct) / 100.0;
         let selective = Layout { recompute: Recompute::Selective, ..*layout };
@@ -131,7 +149,9 @@ pub fn memory(job: &Job<'_>, layout: &Layout) -> Memory {
     let micro_batches = layout.micro_batches(job.global_batch).max(1.0);
     let vpp = f64::from(layout.vpp.max(1));
     // The first stage holds pp micro-batches of its layers, interleaved a little more (section 4.2.3 there).
-    let in_flight = if pp > 1.0 {
+    let in_flight = if pp > 1.0 && job.stack.two_way {
+        (pp + 1.0).min(micro_batches)
+    } else if pp > 1.0 {
         let interleave = if vpp > 1.0 { 1.0 + (pp - 1.0) / (pp * vpp) } else { 1.0 };
         (pp * interleave).min(micro_batches)
     } else {
@@ -141,8 +161,12 @@ pub fn memory(job: &Job<'_>, layout: &Layout) -> Memory {
 
     let none = Layout { recompute: Recompute::None, ..*layout };
     let one_layer = tokens * kept(&none);
-    let rebuilds = matches!(layout.recompute, Recompute::Full | Recompute::Mlp);
-    let rebuilt = if rebuilds { one_layer } else { 0.0 };
+    let rebuilt = match layout.recompute {
+        Recompute::Full | Recompute::Mlp => one_layer,
+        // One layer leaves while the next is at work, and comes back likewise.
+        Recompute::Offload => 2.0 * one_layer,
+        Recompute::None | Recompute::Selective => 0.0,
+    };
     let gathered = if layout.zero >= 3 {
         let (dense, moe) = (shape.dense_layer(), shape.moe_layer());
         let whole = if moe_share > 0.0 { moe } else { dense };

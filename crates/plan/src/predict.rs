@@ -243,16 +243,24 @@ struct Open {
 }
 
 /// Recomputation from none to all, for software that can recompute part of the layers.
-const MODES: [(Recompute, u8); 8] = [
+const MODES: [(Recompute, u8); 10] = [
     (Recompute::None, 100),
     (Recompute::Selective, 100),
     (Recompute::Mlp, 100),
+    (Recompute::Offload, 25),
+    (Recompute::Offload, 50),
     (Recompute::Full, 15),
     (Recompute::Full, 30),
     (Recompute::Full, 50),
     (Recompute::Full, 75),
     (Recompute::Full, 100),
 ];
+
+/// Whether activations can wait in the host's memory: with a coherent link, and without experts and pipelines, with
+/// which Megatron-Core does not combine it.
+pub(crate) fn can_offload(job: &Job<'_>) -> bool {
+    job.chip.host_link_gb_s > 0.0 && job.stack.date > 2025.0 && job.shape.experts.is_none()
+}
 
 fn open(run: &Run, job: &Job<'_>, chips: u32) -> Open {
     let text = run.zero.to_ascii_lowercase();
@@ -272,6 +280,7 @@ fn open(run: &Run, job: &Job<'_>, chips: u32) -> Open {
     let usual_modes = MODES.iter().filter(|(mode, share)| match mode {
         Recompute::Full => *share == 100 || date > 2022.9,
         Recompute::Mlp => date > 2024.9,
+        Recompute::Offload => can_offload(job) && run.pp.unwrap_or(1) <= 1,
         _ => date > 2022.9,
     });
     Open {

@@ -20,6 +20,7 @@ use crate::Error;
 use crate::layout::{Layout, Recompute};
 use crate::memory::{Memory, memory};
 use crate::plan_file::Plan;
+use crate::predict::can_offload;
 use crate::step::Breakdown;
 use crate::whole_run::{Totals, WholeRun, totals, whole_run};
 
@@ -175,8 +176,10 @@ fn no_layout(plan: &Plan<'_>, layouts: usize) -> Error {
 }
 
 fn order(a: &Costed, b: &Costed) -> std::cmp::Ordering {
-    let key =
-        |l: &Layout| (l.tp, l.pp, l.cp, l.ep, l.vpp, l.micro_batch, l.recompute, l.zero, l.dp);
+    let key = |l: &Layout| {
+        let division = (l.tp, l.pp, l.cp, l.ep, l.vpp, l.micro_batch);
+        (division, l.recompute, l.full_layers_pct, l.zero, l.dp)
+    };
     a.score.total_cmp(&b.score).then_with(|| key(&a.layout).cmp(&key(&b.layout)))
 }
 
@@ -270,8 +273,16 @@ fn splits(plan: &Plan<'_>) -> Vec<Split> {
 /// Share of the memory that a plan leaves free: allocators fragment it, and communicators grow.
 const RESERVE: f64 = 0.06;
 
-const RECOMPUTE: [Recompute; 4] =
-    [Recompute::None, Recompute::Selective, Recompute::Mlp, Recompute::Full];
+/// Modes with the share of the layers that they apply to.
+const RECOMPUTE: [(Recompute, u8); 7] = [
+    (Recompute::None, 100),
+    (Recompute::Selective, 100),
+    (Recompute::Offload, 25),
+    (Recompute::Offload, 50),
+    (Recompute::Mlp, 100),
+    (Recompute::Full, 25),
+    (Recompute::Full, 100),
+];
 
 /// Costs all layouts of a split; returns how many there were and how many fit.
 fn cost_split(plan: &Plan<'_>, split: &Split, out: &mut Vec<Costed>) -> (usize, usize) {
@@ -284,9 +295,13 @@ fn cost_split(plan: &Plan<'_>, split: &Split, out: &mut Vec<Costed>) -> (usize, 
     // Interleaved stages take micro-batches in rounds of as many as there are stages.
     let micro_batches = job.global_batch / (f64::from(split.dp) * f64::from(split.micro_batch));
     let rounds = split.pp > 1 && micro_batches % f64::from(split.pp) == 0.0;
+    let offloads = split.pp == 1 && can_offload(job);
     for ep in divisors(experts).filter(|ep| *ep == 1 || ranks.is_multiple_of(*ep)) {
         for vpp in divisors(if rounds { per_stage } else { 1 }) {
-            for recompute in RECOMPUTE {
+            for (recompute, full_layers_pct) in RECOMPUTE {
+                if recompute == Recompute::Offload && !offloads {
+                    continue;
+                }
                 for zero in [1, 3] {
                     if zero == 3 && split.pp > 1 {
                         continue;
@@ -300,7 +315,7 @@ fn cost_split(plan: &Plan<'_>, split: &Split, out: &mut Vec<Costed>) -> (usize, 
                         ep,
                         micro_batch: split.micro_batch,
                         recompute,
-                        full_layers_pct: 100,
+                        full_layers_pct,
                         zero,
                         sequence_parallel: split.tp > 1,
                     };

@@ -140,7 +140,9 @@ impl<'a> Job<'a> {
         if self.stack.flash && !shape.sinks {
             let width = (shape.query_width() + shape.value_width()) / (2.0 * shape.heads);
             let half = self.constants.general.flash_half_head_dim;
-            let chunk = self.seq / f64::from(layout.cp);
+            // Context-parallel ranks take an early and a late part each, so that causal work is even.
+            let parts = if layout.cp > 1 { 2.0 * f64::from(layout.cp) } else { 1.0 };
+            let chunk = self.seq / parts;
             let half_seq =
                 self.constants.general.flash_half_seq * self.chip.peak(Precision::Bf16) * 1e-15;
             // The constant is for heads of 128, as the papers measure.
@@ -186,21 +188,25 @@ impl<'a> Job<'a> {
 
         // Two norms (read, write) and two residual sums with dropout (read twice, write): 20 bytes per element.
         let split = if layout.sequence_parallel { tp } else { 1.0 };
-        let mut bytes = 20.0 * h / split + 4.0 * (q + kv) / tp;
+        let bytes = 20.0 * h / split + 4.0 * (q + kv) / tp;
         // Turning operands into narrow formats: read two bytes, write one each way.
         let quantise = if p == Precision::Bf16 { 0.0 } else { 4.0 };
-        bytes += quantise * (2.0 * h + v / tp);
+        let general = &self.constants.general;
+        let shown =
+            if p == Precision::Fp4 { general.quantise_fp4 } else { general.quantise_fp8 } * quantise;
+        let attention_quantised = shown * (2.0 * h + v / tp);
         let ffn_width = match shape.experts {
             Some(experts) if moe => experts.shared_width,
             _ => shape.ffn,
         };
         let before = pass.matmul;
-        let mut inner_bytes = 0.0;
+        let (mut inner_bytes, mut inner_quantised) = (0.0, 0.0);
         if ffn_width > 0.0 {
             let up = shape.matrices() - 1.0;
             pass.matmul += self.matmul(tokens, up * ffn_width / tp, h, p)
                 + self.matmul(tokens, h, ffn_width / tp, p);
-            inner_bytes = (2.0 * (up + 1.0) + quantise) * ffn_width / tp;
+            inner_bytes = 2.0 * (up + 1.0) * ffn_width / tp;
+            inner_quantised = shown * ffn_width / tp;
         }
         let mut routed_bytes = 0.0;
         let mut inner_us = 0.0;
@@ -221,10 +227,11 @@ impl<'a> Job<'a> {
             inner_us = self.stack.moe_layer_us + self.stack.expert_us * local;
             pass.ep = self.expert_traffic(tokens / tp, layout) * slowdown;
         }
-        let inner_s =
-            self.stream((inner_bytes * self.stack.unfused + routed_bytes) * tokens) + inner_us * 1e-6;
+        let unfused = self.stack.unfused;
+        let inner_bytes = inner_bytes * unfused + inner_quantised + routed_bytes;
+        let inner_s = self.stream(inner_bytes * tokens) + inner_us * 1e-6;
         pass.elementwise = inner_s
-            + self.stream(bytes * self.stack.unfused * tokens)
+            + self.stream((bytes * unfused + attention_quantised) * tokens)
             + self.stack.layer_us * 1e-6;
         if tp > 1.0 {
             let rate = self.network.ring(tp, 1.0);
@@ -287,6 +294,12 @@ impl<'a> Job<'a> {
             Recompute::Selective if self.stack.flash => 0.5 * forward.elementwise,
             Recompute::Selective => forward.attention,
             Recompute::Mlp => forward.feed_forward,
+            Recompute::Offload => {
+                // There and back, each beside one pass.
+                let bytes = share * crate::memory::kept(self, layout);
+                let link = self.chip.host_link_gb_s.max(1.0) * 1e9;
+                2.0 * (bytes / link - 0.8 * forward.total()).max(0.0)
+            }
             Recompute::Full => forward.total() * share,
         }
     }
