@@ -81,7 +81,8 @@ fn stack_name(run: &Run) -> &'static str {
     let group = run.group.as_str();
     let model = run.model.to_ascii_lowercase();
     if chip.starts_with("TPU") {
-        return "jax-tpu";
+        let early = ["V2", "V3", "V4"].iter().any(|version| chip.contains(version));
+        return if early { "jax-tpu-2021" } else { "jax-tpu" };
     }
     let blackwell = chip.contains("B200") || chip.contains("B300");
     if group.starts_with("mlperf") {
@@ -269,11 +270,15 @@ fn open(run: &Run, job: &Job<'_>, chips: u32) -> Open {
     let zero = match text.parse::<u8>() {
         Ok(1) => vec![1, 3],
         Ok(stage) => vec![stage.min(3)],
+        // Sharded compilers spread weights over whatever axis has room.
+        Err(_) if job.chip.is_tpu() && !pipelined => vec![3, 1],
         // With a pipeline, weights stay gathered between micro-batches.
         Err(_) if text.contains("fsdp") => vec![if pipelined { 1 } else { 3 }],
         Err(_) => vec![usual],
     };
     let pure_data = zero == [3] && !pipelined || run.dp == Some(chips);
+    // A torus has no nodes that tensor parallelism would have to leave.
+    let usual_tp: &[u32] = if job.chip.is_tpu() { &[1, 2, 4, 8, 16, 32] } else { &[1, 2, 4, 8] };
     let one = |value: Option<u32>| value.or(pure_data.then_some(1));
     // Whole layers first, then parts of them, then named modules (Megatron-Core 0.12, 2025).
     let date = job.stack.date;
@@ -284,7 +289,7 @@ fn open(run: &Run, job: &Job<'_>, chips: u32) -> Open {
         _ => date > 2022.9,
     });
     Open {
-        tp: one(run.tp).map_or(vec![1, 2, 4, 8], |tp| vec![tp]),
+        tp: one(run.tp).map_or_else(|| usual_tp.to_vec(), |tp| vec![tp]),
         pp: one(run.pp).map_or(vec![1, 2, 4, 6, 8, 12, 16, 32, 64], |pp| vec![pp]),
         micro_batch: run.micro_batch.map_or(vec![1, 2, 4, 8], |mbs| vec![mbs]),
         recompute: recompute_of(&run.recompute)

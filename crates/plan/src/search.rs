@@ -271,7 +271,7 @@ fn splits(plan: &Plan<'_>) -> Vec<Split> {
 }
 
 /// Share of the memory that a plan leaves free: allocators fragment it, and communicators grow.
-const RESERVE: f64 = 0.06;
+const RESERVE: f64 = 0.05;
 
 /// Modes with the share of the layers that they apply to.
 const RECOMPUTE: [(Recompute, u8); 7] = [

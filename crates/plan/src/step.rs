@@ -385,7 +385,9 @@ impl<'a> Job<'a> {
             + out.head_s
             + out.bubble_s
             + out.pp_s;
-        let nodes = (f64::from(layout.chips()) / self.network.domain.min(8.0)).max(1.0);
+        // A torus moves in lockstep; elsewhere every host has a clock of its own.
+        let lockstep = if self.chip.is_tpu() { self.network.domain } else { 8.0 };
+        let nodes = (f64::from(layout.chips()) / self.network.domain.min(lockstep)).max(1.0);
         let (tp, dp) = (f64::from(layout.tp), layout.dp);
         let shared = tp > 1.0 && tp < self.network.domain && layout.pp > 1 && dp > 1;
         let contention = if shared { self.stack.contention } else { 0.0 };
