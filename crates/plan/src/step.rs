@@ -350,7 +350,11 @@ impl<'a> Job<'a> {
         let layer = forward.total() + backward.total() + again;
         let (fullest, head_stage_is_short) = self.fullest_stage(layout);
         let head = self.head(layout);
-        let slowest = if head_stage_is_short {
+        let slowest = if self.stack.two_way && layout.pp > 1 {
+            // The chip with the last stage has the first one too, and works on each half of the time.
+            let short = f64::from(u8::from(head_stage_is_short));
+            (fullest * layer).max((fullest - 0.5 * short) * layer + 0.5 * head)
+        } else if head_stage_is_short {
             (fullest * layer).max((fullest - 1.0) * layer + head)
         } else {
             fullest * layer + head
