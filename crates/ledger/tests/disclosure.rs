@@ -205,7 +205,10 @@ fn a_prediction_made_before_the_run_is_disclosed_with_its_error_and_flagged_outs
         assert!((check.difference_pct - 10.0).abs() < 1e-9);
         assert_eq!(check.flagged, flagged, "{low} to {high}");
     }
-    assert!(disclose(&self::contents()).fact("plan", "step_error_pct").is_none(), "no plan, no error");
+    assert!(
+        disclose(&self::contents()).fact("plan", "step_error_pct").is_none(),
+        "no plan, no error"
+    );
 }
 
 #[test]

@@ -47,9 +47,17 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("search.max_micro_batch", "a whole number of sequences", "max_micro_batch = 8"),
     ("timeline.start", "a year and month, in quotes", "start = \"2023-12\""),
     ("timeline.until", "a year and month, in quotes", "until = \"2026-09\""),
-    ("timeline.chips_per_month", "chips: low, expected, high", "chips_per_month = [1000, 1500, 2000]"),
+    (
+        "timeline.chips_per_month",
+        "chips: low, expected, high",
+        "chips_per_month = [1000, 1500, 2000]",
+    ),
     ("timeline.run_months", "a number of months", "run_months = 6"),
-    ("timeline.utilisation", "shares: cautious, expected, hopeful", "utilisation = [0.33, 0.4, 0.5]"),
+    (
+        "timeline.utilisation",
+        "shares: cautious, expected, hopeful",
+        "utilisation = [0.33, 0.4, 0.5]",
+    ),
     ("timeline.unique_tokens", "a number of tokens", "unique_tokens = 30e12"),
     ("timeline.moe_sparsity", "a number, all over active parameters", "moe_sparsity = 16"),
     ("claim.name", "text", "name = \"10x\""),
@@ -136,24 +144,28 @@ mod tests {
     fn a_wrong_type_is_answered_with_field_unit_and_example() {
         let cluster = "[cluster]\nchip = \"H100\"\nchips = 8\n";
         for (text, words) in [
-            ("[cluster]\nchip = \"H100\"\nchips = \"many\"\n".to_string(), vec![
-                "line 3, column 9",
-                "cluster.chips",
-                "a number of chips",
-                "chips = 16384",
-            ]),
-            ("[cluster]\nchip = 5\nchips = 8\n".to_string(), vec!["cluster.chip", "chip = \"H100\""]),
-            ("[cluster]\nchips = 8\n".to_string(), vec!["cluster.chip", "missing", "chip = \"H100\""]),
+            (
+                "[cluster]\nchip = \"H100\"\nchips = \"many\"\n".to_string(),
+                vec!["line 3, column 9", "cluster.chips", "a number of chips", "chips = 16384"],
+            ),
+            (
+                "[cluster]\nchip = 5\nchips = 8\n".to_string(),
+                vec!["cluster.chip", "chip = \"H100\""],
+            ),
+            (
+                "[cluster]\nchips = 8\n".to_string(),
+                vec!["cluster.chip", "missing", "chip = \"H100\""],
+            ),
             (format!("{cluster}[search]\ntop = 2.5\n"), vec!["search.top", "whole", "top = 10"]),
             (format!("{cluster}[model]\ngated = 1\n"), vec!["model.gated", "true or false"]),
-            (format!("{cluster}[training]\nsequence = 8\n"), vec![
-                "training.global_batch",
-                "sequences per step",
-            ]),
-            (format!("{cluster}[[claim]]\nname=\"a\"\nsays=\"b\"\ncheaper=[1, \"x\"]\n"), vec![
-                "claim[0].cheaper",
-                "cheaper = [2, 3]",
-            ]),
+            (
+                format!("{cluster}[training]\nsequence = 8\n"),
+                vec!["training.global_batch", "sequences per step"],
+            ),
+            (
+                format!("{cluster}[[claim]]\nname=\"a\"\nsays=\"b\"\ncheaper=[1, \"x\"]\n"),
+                vec!["claim[0].cheaper", "cheaper = [2, 3]"],
+            ),
         ] {
             let message = plan_file::parse(&text, "plan.toml").unwrap_err().to_string();
             for word in words {
@@ -166,20 +178,19 @@ mod tests {
     fn the_same_holds_for_a_plan_in_json() {
         let cluster = r#""cluster": {"chip": "H100", "chips": 8}"#;
         for (text, words) in [
-            (r#"{"cluster": {"chip": "H100", "chips": "8"}}"#.to_string(), vec![
-                "cluster.chips",
-                "a number of chips",
-                "chips = 16384",
-            ]),
+            (
+                r#"{"cluster": {"chip": "H100", "chips": "8"}}"#.to_string(),
+                vec!["cluster.chips", "a number of chips", "chips = 16384"],
+            ),
             (r#"{"cluster": {"chip": "H100"}}"#.to_string(), vec!["cluster.chips", "missing"]),
-            (format!(r#"{{{cluster}, "training": {{"sequence": null}}}}"#), vec![
-                "training.sequence",
-                "sequence = 8192",
-            ]),
-            (format!(r#"{{{cluster}, "search": {{"max_tp": -1}}}}"#), vec![
-                "search.max_tp",
-                "whole number",
-            ]),
+            (
+                format!(r#"{{{cluster}, "training": {{"sequence": null}}}}"#),
+                vec!["training.sequence", "sequence = 8192"],
+            ),
+            (
+                format!(r#"{{{cluster}, "search": {{"max_tp": -1}}}}"#),
+                vec!["search.max_tp", "whole number"],
+            ),
             ("{".to_string(), vec!["line 1"]),
             ("7".to_string(), vec!["line 1"]),
         ] {

@@ -13,6 +13,7 @@ pub mod memory;
 pub mod overview;
 pub mod plan_file;
 pub mod predict;
+pub mod ranks;
 pub mod report;
 pub mod runs;
 pub mod search;

@@ -75,13 +75,12 @@ fn kept_per_token(job: &Job<'_>, layout: &Layout, moe: bool) -> f64 {
     let mlp = layout.recompute == Recompute::Mlp;
     let (dense, routed) = if mlp { (0.0, 0.0) } else { (dense, routed) };
     let norms = if selective { 2.0 * operand * h } else { 0.0 };
-    let scores = if job.stack.flash
-        || matches!(layout.recompute, Recompute::Selective | Recompute::Full)
-    {
-        0.0
-    } else {
-        5.0 * shape.heads * job.seq
-    };
+    let scores =
+        if job.stack.flash || matches!(layout.recompute, Recompute::Selective | Recompute::Full) {
+            0.0
+        } else {
+            5.0 * shape.heads * job.seq
+        };
     (replicated - norms) / split + (attention + dense + routed + scores) / tp
 }
 
@@ -132,51 +131,18 @@ pub fn memory(job: &Job<'_>, layout: &Layout) -> Memory {
 
     let (tp, pp, cp) = (f64::from(layout.tp), f64::from(layout.pp), f64::from(layout.cp));
     let tokens = f64::from(layout.micro_batch) * job.seq / cp;
-    let moe_share = shape.moe_layers() / shape.layers;
-    let kept = |layout: &Layout| kept_of_layers(job, layout);
-    let layer_bytes = if layout.recompute == Recompute::Offload {
-        (1.0 - f64::from(layout.full_layers_pct) / 100.0) * kept(layout)
-    } else if layout.recompute == Recompute::Full {
-        let split = if layout.sequence_parallel { tp } else { 1.0 };
-        let share = f64::from(layout.full_layers_pct) / 100.0;
-        let selective = Layout { recompute: Recompute::Selective, ..*layout };
-        let rest = if share < 1.0 { (1.0 - share) * kept(&selective) } else { 0.0 };
-        share * 2.0 * shape.hidden / split + rest
-    } else {
-        kept(layout)
-    };
-    let fullest = (shape.layers / pp).ceil();
-    let micro_batches = layout.micro_batches(job.global_batch).max(1.0);
-    let vpp = f64::from(layout.vpp.max(1));
-    // The first stage holds pp micro-batches of its layers, interleaved a little more (section 4.2.3 there).
-    let in_flight = if pp > 1.0 && job.stack.two_way {
-        (pp + 1.0).min(micro_batches)
-    } else if pp > 1.0 {
-        let interleave = if vpp > 1.0 { 1.0 + (pp - 1.0) / (pp * vpp) } else { 1.0 };
-        (pp * interleave).min(micro_batches)
-    } else {
-        1.0
-    };
-    out.activations = tokens * layer_bytes * fullest * in_flight;
+    let in_flight = in_flight(job, layout);
+    out.activations = tokens * layer_bytes(job, layout) * (shape.layers / pp).ceil() * in_flight;
 
     let none = Layout { recompute: Recompute::None, ..*layout };
-    let one_layer = tokens * kept(&none);
+    let one_layer = tokens * kept_of_layers(job, &none);
     let rebuilt = match layout.recompute {
         Recompute::Full | Recompute::Mlp => one_layer,
         // One layer leaves while the next is at work, and comes back likewise.
         Recompute::Offload => 2.0 * one_layer,
         Recompute::None | Recompute::Selective => 0.0,
     };
-    let gathered = if layout.zero >= 3 {
-        let (dense, moe) = (shape.dense_layer(), shape.moe_layer());
-        let whole = if moe_share > 0.0 { moe } else { dense };
-        let layer =
-            (whole.attention + whole.dense) / tp + whole.routed / f64::from(layout.ep.max(1));
-        // Weights and gradients of the layer at work and of the next one, and of one table.
-        2.0 * (2.0 + 2.0) * layer + (2.0 + 2.0) * shape.embedding_weights() / tp
-    } else {
-        0.0
-    };
+    let gathered = if layout.zero >= 3 { gathered(job, layout) } else { 0.0 };
     // Logits in half precision and their loss gradient in single precision, on the last stage.
     let logits = tokens * shape.vocab / tp * 6.0;
     let logits = if pp > 1.0 {
@@ -190,4 +156,44 @@ pub fn memory(job: &Job<'_>, layout: &Layout) -> Memory {
     out.total =
         out.weights + out.gradients + out.optimizer + out.activations + out.working + out.buffers;
     out
+}
+
+/// Bytes per token that a layer keeps in the chip's memory, the mean of those that recompute and those that do not.
+fn layer_bytes(job: &Job<'_>, layout: &Layout) -> f64 {
+    let kept = |layout: &Layout| kept_of_layers(job, layout);
+    if layout.recompute == Recompute::Offload {
+        (1.0 - f64::from(layout.full_layers_pct) / 100.0) * kept(layout)
+    } else if layout.recompute == Recompute::Full {
+        let split = if layout.sequence_parallel { f64::from(layout.tp) } else { 1.0 };
+        let share = f64::from(layout.full_layers_pct) / 100.0;
+        let selective = Layout { recompute: Recompute::Selective, ..*layout };
+        let rest = if share < 1.0 { (1.0 - share) * kept(&selective) } else { 0.0 };
+        share * 2.0 * job.shape.hidden / split + rest
+    } else {
+        kept(layout)
+    }
+}
+
+/// Micro-batches whose activations the first stage holds at once.
+fn in_flight(job: &Job<'_>, layout: &Layout) -> f64 {
+    let pp = f64::from(layout.pp);
+    let micro_batches = layout.micro_batches(job.global_batch).max(1.0);
+    let vpp = f64::from(layout.vpp.max(1));
+    // As many as there are stages, interleaved a little more (section 4.2.3 there).
+    if pp > 1.0 && job.stack.two_way {
+        (pp + 1.0).min(micro_batches)
+    } else if pp > 1.0 {
+        let interleave = if vpp > 1.0 { 1.0 + (pp - 1.0) / (pp * vpp) } else { 1.0 };
+        (pp * interleave).min(micro_batches)
+    } else {
+        1.0
+    }
+}
+
+/// Sharded weights that are whole while a layer works: its weights and gradients, the next one's, and one table's.
+fn gathered(job: &Job<'_>, layout: &Layout) -> f64 {
+    let tp = f64::from(layout.tp);
+    let layer = job.shape.moe_layer();
+    let layer = (layer.attention + layer.dense) / tp + layer.routed / f64::from(layout.ep.max(1));
+    2.0 * (2.0 + 2.0) * layer + (2.0 + 2.0) * job.shape.embedding_weights() / tp
 }

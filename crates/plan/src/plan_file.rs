@@ -292,6 +292,26 @@ impl ModelPart {
 }
 
 impl ClusterPart {
+    /// Chips of one kind, everything else by default.
+    pub fn of(chip: &str, chips: f64) -> Self {
+        Self {
+            chip: chip.into(),
+            chips,
+            domain: None,
+            nic_gb_s: None,
+            usd_per_chip_hour: None,
+            usd_per_kwh: None,
+            power_share: None,
+            host_share: None,
+            pue: None,
+            gco2_per_kwh: None,
+            water_l_per_kwh: None,
+            chip_hours_per_failure: None,
+            save_s: None,
+            restart_s: None,
+        }
+    }
+
     /// The chip and the values after defaults.
     pub fn resolve(&self) -> Result<(&'static Chip, Cluster), Error> {
         let chip = chips::find(&self.chip)?;

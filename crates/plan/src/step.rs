@@ -160,6 +160,24 @@ impl<'a> Job<'a> {
         2.0 * per_head * matrices + self.stream(softmax)
     }
 
+    /// Products around attention, forward, for one layer.
+    fn projections(&self, tokens: f64, tp: f64) -> f64 {
+        let shape = &self.shape;
+        let (h, q, kv) = (shape.hidden, shape.query_width(), shape.kv_width());
+        let product = |n: f64, k: f64| self.matmul(tokens, n, k, self.precision);
+        let inward = match shape.latent {
+            None => product((q + kv) / tp, h),
+            Some(latent) => {
+                let expanded = kv - shape.heads * latent.rope;
+                product(latent.query_rank, h)
+                    + product(q / tp, latent.query_rank)
+                    + product(latent.key_rank + latent.rope, h)
+                    + product(expanded / tp, latent.key_rank)
+            }
+        };
+        inward + product(h, shape.value_width() / tp)
+    }
+
     /// Forward pass of one micro-batch through one layer with or without experts.
     fn forward(&self, layout: &Layout, moe: bool) -> Pass {
         let shape = &self.shape;
@@ -168,23 +186,11 @@ impl<'a> Job<'a> {
         let (h, q, kv, v) =
             (shape.hidden, shape.query_width(), shape.kv_width(), shape.value_width());
         let p = self.precision;
-        let mut pass = Pass::default();
-        match shape.latent {
-            None => pass.matmul += self.matmul(tokens, (q + kv) / tp, h, p),
-            Some(latent) => {
-                pass.matmul += self.matmul(tokens, latent.query_rank, h, p)
-                    + self.matmul(tokens, q / tp, latent.query_rank, p)
-                    + self.matmul(tokens, latent.key_rank + latent.rope, h, p)
-                    + self.matmul(
-                        tokens,
-                        (kv - shape.heads * latent.rope) / tp,
-                        latent.key_rank,
-                        p,
-                    );
-            }
-        }
-        pass.matmul += self.matmul(tokens, h, v / tp, p);
-        pass.attention = self.attention(tokens, layout);
+        let mut pass = Pass {
+            matmul: self.projections(tokens, tp),
+            attention: self.attention(tokens, layout),
+            ..Pass::default()
+        };
 
         // Two norms (read, write) and two residual sums with dropout (read twice, write): 20 bytes per element.
         let split = if layout.sequence_parallel { tp } else { 1.0 };
@@ -192,8 +198,8 @@ impl<'a> Job<'a> {
         // Turning operands into narrow formats: read two bytes, write one each way.
         let quantise = if p == Precision::Bf16 { 0.0 } else { 4.0 };
         let general = &self.constants.general;
-        let shown =
-            if p == Precision::Fp4 { general.quantise_fp4 } else { general.quantise_fp8 } * quantise;
+        let shown = if p == Precision::Fp4 { general.quantise_fp4 } else { general.quantise_fp8 }
+            * quantise;
         let attention_quantised = shown * (2.0 * h + v / tp);
         let ffn_width = match shape.experts {
             Some(experts) if moe => experts.shared_width,
