@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let m = candidate(&plan, &p.layout);
             println!("   run {:?}", m.breakdown);
         }
-        for c in found.best.iter().take(if wanted.is_empty() { 6 } else { 12 }) {
+        for c in found.best.iter().take(if wanted.is_empty() { 6 } else { 60 }) {
             println!("      {:.3} {:.0} GB {}", c.step_s / best, c.memory_gb, c.layout);
             if !wanted.is_empty() {
                 println!("         {:?}", c.breakdown);

@@ -1,7 +1,8 @@
 //! All valid layouts of a plan, costed and ranked.
 //!
 //! A layout is valid when tensor-parallel ranks share heads evenly and stay in a scale-up domain, no pipeline stage is
-//! empty, micro-batches divide the batch, and experts divide among their ranks.
+//! empty, micro-batches divide the batch, experts divide among their ranks, interleaved stages get micro-batches in
+//! whole rounds, and a context is split into no less than 4,096 tokens.
 //! Ranked by time, each split takes the largest number of replicas that divides the batch, and chips left over idle
 //! and are paid; ranked by cost or energy, every number of replicas is tried and only used chips are paid.
 //!
@@ -235,7 +236,10 @@ fn splits(plan: &Plan<'_>) -> Vec<Split> {
     let heads = shape.heads as u32;
     let domain = plan.job.network.domain as u32;
     let layers = shape.layers as u32;
-    let max_cp = capped((plan.job.seq / 2048.0).max(1.0) as u32, limits.max_cp);
+    // Ring attention merges what fused kernels give, and nobody is known to have run it on less than this.
+    let parts =
+        if plan.job.fused_attention() { plan.job.seq / TOKENS_PER_CONTEXT_RANK } else { 1.0 };
+    let max_cp = capped(parts.max(1.0) as u32, limits.max_cp);
     let mut out = Vec::new();
     for tp in powers(capped(domain.clamp(1, 64), limits.max_tp)) {
         if !heads.is_multiple_of(tp) {
@@ -273,12 +277,16 @@ fn splits(plan: &Plan<'_>) -> Vec<Split> {
 /// Share of the memory that a plan leaves free: allocators fragment it, and communicators grow.
 const RESERVE: f64 = 0.05;
 
+/// Llama 3.1 405B on H100 and GB300 (Megatron-Bridge); published runs with longer contexts have 8,192 and more.
+const TOKENS_PER_CONTEXT_RANK: f64 = 4096.0;
+
 /// Modes with the share of the layers that they apply to.
-const RECOMPUTE: [(Recompute, u8); 7] = [
+const RECOMPUTE: [(Recompute, u8); 8] = [
     (Recompute::None, 100),
     (Recompute::Selective, 100),
     (Recompute::Offload, 25),
     (Recompute::Offload, 50),
+    (Recompute::Offload, 60),
     (Recompute::Mlp, 100),
     (Recompute::Full, 25),
     (Recompute::Full, 100),

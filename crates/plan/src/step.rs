@@ -133,11 +133,16 @@ impl<'a> Job<'a> {
         bytes / (self.chip.bandwidth() * self.constants.general.hbm_efficiency)
     }
 
+    /// Whether attention runs in one kernel that never writes the scores.
+    pub fn fused_attention(&self) -> bool {
+        self.stack.flash && !self.shape.sinks
+    }
+
     /// Forward seconds of attention between projections on one chip.
     fn attention(&self, tokens: f64, layout: &Layout) -> f64 {
         let shape = &self.shape;
         let tp = f64::from(layout.tp);
-        if self.stack.flash && !shape.sinks {
+        if self.fused_attention() {
             let width = (shape.query_width() + shape.value_width()) / (2.0 * shape.heads);
             let half = self.constants.general.flash_half_head_dim;
             // Context-parallel ranks take an early and a late part each, so that causal work is even.
