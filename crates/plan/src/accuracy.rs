@@ -151,7 +151,8 @@ Made by `polymath plan accuracy --runs crates/plan/data/published_runs.tsv > doc
 Every row is a published training run. The planner is given model, chips and layout, and predicts the time of one
 step; errors are per cent of the measured time, positive where the prediction is too slow. Its constants are fitted per
 chip, network and generation of software (`crates/plan/data/constants.toml`), never per row. Rows marked *held out* —
-one in four, chosen by a hash of the row's id — took no part in the fit. What a row does not say (recomputation,
+one in four, chosen by a hash of the row's id — took no part in the fit; the form of the model and the constants that
+are stated rather than fitted were chosen with them in sight. What a row does not say (recomputation,
 micro-batch, interleaving) is assumed, the fastest that fits.
 
 Where a row gives no step time, its TFLOP/s or utilisation is turned into one by the FLOP count of its own source
