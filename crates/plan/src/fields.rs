@@ -95,9 +95,10 @@ pub(crate) fn explained(path: &str, what: &str) -> (String, String) {
         .map(|(name, _)| if path == "." { name.to_string() } else { format!("{path}.{name}") });
     let named = missing.as_deref().unwrap_or(path);
     match find(named) {
-        Some((unit, example)) => {
-            (format!("{named}: {what}"), format!("{unit} belongs here, for example `{example}`"))
-        }
+        Some((unit, example)) => (
+            format!("{named}: {what}"),
+            format!("{unit} belongs here, for example `{example}`; {HINT}"),
+        ),
         None if named == "." || named.is_empty() => (what, HINT.into()),
         None => (format!("{named}: {what}"), HINT.into()),
     }
