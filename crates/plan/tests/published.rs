@@ -268,7 +268,8 @@ fn rows_with_rare_settings_get_a_prediction_or_a_reason_of_their_own() {
         "256", "bf16", "4", "4", "", "", "", "", "",
     ];
     // What is changed, and the words of the reason; none where a prediction is due.
-    let cases: [(&[(&str, &str)], Option<&str>); 27] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>);
+    let cases: [Case<'_>; 27] = [
         (&[], None),
         (&[("dtype", "bfloat16-mixed")], None),
         (&[("dtype", "E4M3 hybrid")], None),
@@ -330,7 +331,7 @@ fn rows_with_rare_settings_get_a_prediction_or_a_reason_of_their_own() {
                 steps.insert(prediction.id.clone(), p.step_s);
             }
             (Outcome::Refused { reason }, Some(words)) => {
-                assert!(reason.contains(words), "{reason}")
+                assert!(reason.contains(words), "{reason}");
             }
             (outcome, _) => panic!("{changes:?}: {outcome:?}"),
         }
