@@ -3,6 +3,7 @@
 use ledger::Timestamp;
 use ledger::disclosure::{self, Account, Disclosure, Kind, Role};
 use ledger::journal::{self, Contents};
+use ledger::record::{Planned, Record};
 use serde_json::{Value, json};
 
 fn golden(name: &str) -> std::path::PathBuf {
@@ -161,6 +162,53 @@ fn what_the_corpus_removed_is_disclosed() {
         .expect("a disclosure");
     assert_eq!(disclosure.fact("data", "corpus_hazards").expect("hazards").value, 3);
     assert!(disclosure::page(&disclosure).contains("duplicates/near 12, hazard/terms 3"));
+}
+
+/// The mean of the steps that stand is summed here from the records themselves.
+#[test]
+fn a_prediction_made_before_the_run_is_disclosed_with_its_error_and_flagged_outside_its_range() {
+    let mut contents = contents();
+    let undone = 41..=45;
+    let mut seconds: Vec<(u64, f64)> = Vec::new();
+    for entry in &contents.entries {
+        if let Record::Step(step) = &entry.record {
+            seconds.retain(|(number, _)| *number < step.step);
+            seconds.push((step.step, step.seconds));
+        }
+    }
+    assert_eq!(seconds.len(), 60, "steps {undone:?} were taken twice and count once");
+    let mean = seconds.iter().map(|(_, s)| s).sum::<f64>() / seconds.len() as f64;
+    let mut with_plan = |low: f64, high: f64| {
+        let Record::RunStarted(started) = &mut contents.entries[0].record else {
+            panic!("a journal begins with its run")
+        };
+        started.plan = Some(Planned {
+            method: "by hand".into(),
+            steps: 60,
+            step_s: 1.1 * mean,
+            step_s_low: low * mean,
+            step_s_high: high * mean,
+        });
+        disclose(&contents)
+    };
+    for (low, high, flagged) in [(0.9, 1.4, false), (1.05, 1.4, true), (0.5, 0.95, true)] {
+        let disclosure = with_plan(low, high);
+        let value = |id: &str| disclosure.fact("plan", id).expect(id).value.as_f64().expect(id);
+        assert!((value("measured_step_s") / mean - 1.0).abs() < 1e-12);
+        assert!((value("step_error_pct") - 10.0).abs() < 1e-9);
+        assert!((value("planned_h") - 1.1 * mean * 60.0 / 3600.0).abs() < 1e-12);
+        let stated = disclosure.fact("plan", "planned_step_s").expect("the prediction");
+        assert!((stated.high.expect("a range") / mean - high).abs() < 1e-12);
+        assert_eq!(stated.kind, Kind::Estimated);
+        let check = disclosure.checks.iter().find(|check| check.name.contains("planned"));
+        let check = check.expect("prediction and outcome are compared");
+        assert!((check.difference_pct - 10.0).abs() < 1e-9);
+        assert_eq!(check.flagged, flagged, "{low} to {high}");
+    }
+    assert!(
+        disclose(&self::contents()).fact("plan", "step_error_pct").is_none(),
+        "no plan, no error"
+    );
 }
 
 #[test]

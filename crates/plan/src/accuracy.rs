@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::constants::Constants;
 use crate::predict::{Outcome, Prediction, held_out, predict};
+use crate::ranks;
 use crate::runs::Run;
 
 /// Errors of some rows, in per cent of the measured step time.
@@ -53,14 +54,52 @@ pub fn by_group(predictions: &[Prediction]) -> Vec<(String, [Option<Errors>; 3])
     rows.into_iter().map(|(name, errors)| (name, errors.map(|list| Errors::of(&list)))).collect()
 }
 
+/// How NVIDIA's own layouts stand among ours.
+fn standings_part(
+    runs: &[Run],
+    constants: &Constants,
+    groups: &[(String, [Option<Errors>; 3])],
+) -> String {
+    const GROUP: &str = "megatron-bridge";
+    let standings = ranks::standings(runs, GROUP, constants, 2);
+    let held = groups.iter().find(|(name, _)| name == GROUP).and_then(|(_, errors)| errors[1]);
+    let (Some(held), n @ 1..) = (held, standings.len()) else { return String::new() };
+    let (five, near) = ranks::among(&standings, 5, held.median / 100.0);
+    let (ten, _) = ranks::among(&standings, 10, 0.0);
+    let fit = standings.iter().filter(|s| s.fits).count();
+    let close = standings.iter().filter(|s| s.against_first <= 1.25).count();
+    let mut out = format!(
+        "\n## Layouts that NVIDIA chose, among ours\n\n\
+         For each row of {GROUP}, the search looks for layouts of that model, batch and cluster, knowing nothing of the\n\
+         row's layout. Counted is where the row's division into tp, pp, cp and ep comes.\n\n\
+         - among our five best: {five} of {n}; among ten: {ten}\n\
+         - among our five best or behind the fifth by no more than the median error of the group's held-out rows\n  \
+         ({:.1} %), which predictions cannot tell apart: {near} of {n}\n\
+         - the row's own layout takes at most a quarter longer than our best, by our own count: {close} of {n}\n\
+         - the row's own layout fits: {fit} of {n}\n\n\
+         Not among the five:",
+        held.median
+    );
+    let far = standings.iter().filter(|s| s.rank.is_none_or(|rank| rank > 5));
+    let list: Vec<String> = far
+        .map(|s| {
+            let rank = s.rank.map_or("none".into(), |rank| rank.to_string());
+            format!("{} (rank {rank}, {:+.1} %)", s.id, 100.0 * (s.against_fifth - 1.0))
+        })
+        .collect();
+    let _ = writeln!(out, " {}. The percentage is against our fifth.", list.join(", "));
+    out
+}
+
 /// The whole page, in Markdown.
 pub fn page(runs: &[Run], constants: &Constants) -> String {
     let predictions = predict(runs, constants);
     let mut out = String::from(HEAD);
     out += "| group | rows | fitted: n | median | mean | max | held out: n | median | mean | max | bias of all |\n";
     out += "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
-    for (name, [fitted, held, all]) in by_group(&predictions) {
-        let cells = |errors: Option<Errors>| {
+    let groups = by_group(&predictions);
+    for (name, [fitted, held, all]) in &groups {
+        let cells = |errors: &Option<Errors>| {
             errors.map_or_else(
                 || "0 | | | ".to_string(),
                 |e| format!("{} | {:.1} | {:.1} | {:.1}", e.n, e.median, e.mean, e.max),
@@ -71,6 +110,7 @@ pub fn page(runs: &[Run], constants: &Constants) -> String {
         let _ =
             writeln!(out, "| {name} | {n} | {} | {} | {bias:+.1} |", cells(fitted), cells(held));
     }
+    out += &standings_part(runs, constants, &groups);
     out += ROWS;
     for (run, prediction) in runs.iter().zip(&predictions) {
         let part = if held_out(&run.id) { "held out" } else { "fitted" };
@@ -111,7 +151,8 @@ Made by `polymath plan accuracy --runs crates/plan/data/published_runs.tsv > doc
 Every row is a published training run. The planner is given model, chips and layout, and predicts the time of one
 step; errors are per cent of the measured time, positive where the prediction is too slow. Its constants are fitted per
 chip, network and generation of software (`crates/plan/data/constants.toml`), never per row. Rows marked *held out* —
-one in four, chosen by a hash of the row's id — took no part in the fit. What a row does not say (recomputation,
+one in four, chosen by a hash of the row's id — took no part in the fit; the form of the model and the constants that
+are stated rather than fitted were chosen with them in sight. What a row does not say (recomputation,
 micro-batch, interleaving) is assumed, the fastest that fits.
 
 Where a row gives no step time, its TFLOP/s or utilisation is turned into one by the FLOP count of its own source

@@ -24,7 +24,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// Reads `bf16`, `fp16`, `amp_bf16`, `fp8`, `amp_fp8`, `mxfp8`, `nvfp4`…
+    /// Reads `bf16`, `fp16`, `amp_bf16`, `fp8`, `e4m3`, `mxfp8`, `nvfp4`…
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase();
         let has = |part: &str| text.contains(part);
@@ -32,9 +32,9 @@ impl Precision {
             Some(Self::Fp4)
         } else if has("mxfp8") {
             Some(Self::Mxfp8)
-        } else if has("fp8") || has("int8") {
+        } else if ["fp8", "int8", "float8", "e4m3", "e5m2"].into_iter().any(has) {
             Some(Self::Fp8)
-        } else if has("16") {
+        } else if has("16") || has("half") {
             Some(Self::Bf16)
         } else {
             None
@@ -83,6 +83,9 @@ pub struct Chip {
     pub domain: u32,
     pub scale_up_gb_s: f64,
     pub nic_gb_s: f64,
+    /// GB/s per direction per chip to the host's memory, where that link is fast enough to keep activations there.
+    #[serde(default)]
+    pub host_link_gb_s: f64,
     pub watts: f64,
     pub buy_usd: f64,
     pub hour_usd: f64,
@@ -133,16 +136,26 @@ pub fn all() -> impl Iterator<Item = &'static Chip> {
 
 /// Finds a chip by its name or one of its other spellings, ignoring case, spaces and dashes.
 pub fn find(name: &str) -> Result<&'static Chip, Error> {
-    let wanted = plain(name);
-    let found = TABLE.values().find(|chip| {
-        plain(&chip.name) == wanted || chip.names.iter().any(|other| plain(other) == wanted)
-    });
-    found.ok_or_else(|| {
+    let named = |wanted: &str| {
+        TABLE.values().find(|chip| {
+            plain(&chip.name) == wanted || chip.names.iter().any(|other| plain(other) == wanted)
+        })
+    };
+    // Drivers and catalogues put the maker before the name and the kind of memory behind it.
+    let essential: String = name
+        .split([' ', '-', '_'])
+        .map(plain)
+        .filter(|word| !AROUND_NAMES.contains(&word.as_str()))
+        .collect();
+    named(&plain(name)).or_else(|| named(&essential)).ok_or_else(|| {
         let known: Vec<&str> = TABLE.keys().map(String::as_str).collect();
         let reason = format!("this chip is not in the table (known: {})", known.join(", "));
         Error::field("chip", name, &reason, "chip = \"H100\"")
     })
 }
+
+const AROUND_NAMES: [&str; 10] =
+    ["nvidia", "amd", "google", "cloud", "instinct", "tesla", "hbm2", "hbm2e", "hbm3", "hbm3e"];
 
 pub(crate) fn plain(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect()
@@ -162,10 +175,15 @@ mod tests {
             ("H800-SXM", "H800"),
             ("TPU v5e", "TPUv5e"),
             ("GB300", "GB300"),
+            ("NVIDIA H100 80GB HBM3", "H100"),
+            ("AMD Instinct MI300X", "MI300X"),
+            ("Tesla V100-SXM2-32GB", "V100"),
+            ("Google Cloud TPU v5e", "TPUv5e"),
         ] {
             assert_eq!(find(text).unwrap().name, name);
         }
         assert!(find("H900").unwrap_err().to_string().contains("H100"));
+        assert!(find("GH200").is_err() && find("NVIDIA").is_err() && find("").is_err());
     }
 
     #[test]

@@ -13,6 +13,9 @@ pub struct Network {
     pub domain: f64,
     pub scale_up: f64,
     pub nic: f64,
+    /// What traffic to and from experts reaches inside and across domains.
+    pub expert_scale_up: f64,
+    pub expert_nic: f64,
     pub cross_node_rings: f64,
     pub latency_s: f64,
 }
@@ -20,10 +23,14 @@ pub struct Network {
 impl Network {
     pub fn new(chip: &Chip, domain: f64, nic_gb_s: f64, constants: &Constants) -> Self {
         let General { scale_up_efficiency, nic_efficiency, .. } = constants.general;
+        let General { expert_scale_up_efficiency, expert_nic_efficiency, .. } = constants.general;
+        let expert_nic_gb_s = nic_gb_s.min(constants.general.expert_nic_gb_s);
         Self {
             domain,
             scale_up: chip.scale_up_gb_s * 1e9 * scale_up_efficiency,
             nic: nic_gb_s * 1e9 * nic_efficiency,
+            expert_scale_up: chip.scale_up_gb_s * 1e9 * expert_scale_up_efficiency,
+            expert_nic: expert_nic_gb_s * 1e9 * expert_nic_efficiency,
             cross_node_rings: constants.general.cross_node_rings,
             latency_s: constants.general.collective_latency_s,
         }
@@ -56,7 +63,7 @@ impl Network {
         }
         let inside = (self.domain / stride).clamp(1.0, size);
         let outside_share = 1.0 - inside / size;
-        let within = bytes * (inside - 1.0).max(0.0) / size / self.scale_up;
-        within.max(crossing_bytes * outside_share / self.nic) + self.latency_s
+        let within = bytes * (inside - 1.0).max(0.0) / size / self.expert_scale_up;
+        within.max(crossing_bytes * outside_share / self.expert_nic) + self.latency_s
     }
 }

@@ -27,10 +27,19 @@ pub struct General {
     pub gemm_traffic: f64,
     /// Achieved share of HBM bandwidth in element-wise kernels.
     pub hbm_efficiency: f64,
+    /// Share of the traffic of turning operands into eight bits, and into four, that nothing hides.
+    pub quantise_fp8: f64,
+    pub quantise_fp4: f64,
     /// Achieved share of the scale-up link in large collectives.
     pub scale_up_efficiency: f64,
     /// Achieved share of the NIC in large collectives.
     pub nic_efficiency: f64,
+    /// Share of the scale-up link that traffic to and from experts reaches.
+    pub expert_scale_up_efficiency: f64,
+    /// The same of the NIC.
+    pub expert_nic_efficiency: f64,
+    /// What expert traffic reaches at most over a NIC, GB/s per chip, however fast the NIC.
+    pub expert_nic_gb_s: f64,
     /// A tensor-parallel group that spans nodes sees this many NICs' bandwidth per chip.
     pub cross_node_rings: f64,
     /// Latency of one collective, seconds.
@@ -53,7 +62,7 @@ pub struct Kernels {
     pub fp8: f64,
     pub mxfp8: f64,
     pub fp4: f64,
-    /// Fused attention, of the bf16 peak.
+    /// Fused attention with heads of 128 and long sequences, of the bf16 peak.
     pub flash: f64,
 }
 
@@ -87,6 +96,8 @@ pub struct Stack {
     pub tp_overlap: f64,
     pub dp_overlap: f64,
     pub ep_overlap: f64,
+    /// The same with an interleaved pipeline, whose chunks hide each other's expert traffic.
+    pub ep_overlap_interleaved: f64,
     pub pp_overlap: f64,
     /// Slowdown where pipelines of several replicas share a node's links (1 < tp < node, pp > 1).
     pub contention: f64,
@@ -94,6 +105,14 @@ pub struct Stack {
     pub step_s: f64,
     /// Bytes per gradient element on the network.
     pub gradient_bytes: f64,
+    /// Bytes per gradient element in memory, between micro-batches.
+    pub kept_gradient_bytes: f64,
+    /// Weights in eight bits are kept in eight bits alone; the optimiser's copy is the only wide one.
+    pub narrow_weights: bool,
+    /// Pipelines are fed from both ends (DualPipe, arXiv 2412.19437): each chip holds two stages, and one micro-batch
+    /// more than there are stages is in flight.
+    #[serde(default)]
+    pub two_way: bool,
     pub sequence_parallel: bool,
     /// Dropout in the model, whose masks are kept.
     pub dropout: bool,

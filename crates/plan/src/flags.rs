@@ -65,6 +65,11 @@ fn megatron(plan: &Plan<'_>, layout: &Layout) -> String {
         match layout.recompute {
             Recompute::None => "",
             Recompute::Selective => "--recompute-granularity selective",
+            Recompute::Mlp if job.shape.experts.is_some() => {
+                "--recompute-granularity selective --recompute-modules moe mlp"
+            }
+            Recompute::Mlp => "--recompute-granularity selective --recompute-modules mlp",
+            Recompute::Offload => "--cpu-offloading",
             Recompute::Full => {
                 "--recompute-granularity full --recompute-method uniform --recompute-num-layers 1"
             }
@@ -103,8 +108,8 @@ fn torchtitan(plan: &Plan<'_>, layout: &Layout) -> String {
         words.push(format!("--parallelism.expert_parallel_degree {}", layout.ep));
     }
     let mode = match layout.recompute {
-        Recompute::None => "none",
-        Recompute::Selective => "selective",
+        Recompute::None | Recompute::Offload => "none",
+        Recompute::Selective | Recompute::Mlp => "selective",
         Recompute::Full => "full",
     };
     words.push(format!("--activation_checkpoint.mode {mode}"));

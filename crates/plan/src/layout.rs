@@ -9,6 +9,10 @@ pub enum Recompute {
     None,
     /// The attention core (arXiv 2205.05198); with fused attention, norms and activations.
     Selective,
+    /// The feed-forward block or the experts, with their norm; attention is kept (Megatron's modules `mlp` and `moe`).
+    Mlp,
+    /// Nothing; what a share of the layers keeps waits in the host's memory (chips with a fast link to it).
+    Offload,
     /// Whole layers; only their inputs are kept.
     Full,
 }
@@ -25,7 +29,7 @@ pub struct Layout {
     pub ep: u32,
     pub micro_batch: u32,
     pub recompute: Recompute,
-    /// Share of the layers that `Full` applies to; the others recompute selectively.
+    /// Share of the layers that `Full` and `Offload` apply to; beside `Full`, the others recompute selectively.
     pub full_layers_pct: u8,
     /// 0: replicated; 1: optimiser state; 2: gradients too; 3: weights too (FSDP).
     pub zero: u8,
@@ -60,10 +64,13 @@ impl std::fmt::Display for Layout {
         let recompute = match self.recompute {
             Recompute::None => "none",
             Recompute::Selective => "selective",
+            Recompute::Mlp => "mlp",
+            Recompute::Offload => "offload",
             Recompute::Full => "full",
         };
         write!(f, " mbs={} recompute={recompute}", self.micro_batch)?;
-        if self.recompute == Recompute::Full && self.full_layers_pct < 100 {
+        let partly = matches!(self.recompute, Recompute::Full | Recompute::Offload);
+        if partly && self.full_layers_pct < 100 {
             write!(f, "({} %)", self.full_layers_pct)?;
         }
         write!(f, " zero={}", self.zero)

@@ -69,3 +69,38 @@ pub fn predict(run: &LocalRun<'_>) -> LocalStep {
         model_flop,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Products are counted apart from the rest: what they add is their FLOPs over the rate of dense products.
+    #[test]
+    fn the_optimisers_products_take_their_flops_at_the_rate_of_dense_products() {
+        let json = r#"{"architectures": ["Qwen3ForCausalLM"], "vocab_size": 320, "hidden_size": 64,
+            "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
+            "intermediate_size": 96, "max_position_embeddings": 128}"#;
+        let json = serde_json::from_str(json).unwrap();
+        let path = std::path::Path::new("config.json");
+        let model = DecoderConfig::from_hugging_face(&json, path).unwrap();
+        let run = LocalRun {
+            model: &model,
+            batch_tokens: 4096.0,
+            sequence: 128,
+            peak_flop_per_s: 2e11,
+            optimiser_flop: 0.0,
+        };
+        let adamw = predict(&run);
+        let muon = predict(&LocalRun { optimiser_flop: 3e9, ..run });
+        let added = muon.total_s - adamw.total_s;
+        assert!((added - 3e9 / (0.62 * 2e11)).abs() < 1e-12, "{added}");
+        assert_eq!(muon.optimiser_s - adamw.optimiser_s, added);
+        assert_eq!((muon.products_s, muon.attention_s), (adamw.products_s, adamw.attention_s));
+        assert_eq!(muon.model_flop, adamw.model_flop);
+        assert!(muon.low_s < muon.total_s && muon.total_s < muon.high_s);
+        // At twice the peak everything but the memory traffic takes half the time.
+        let fast = predict(&LocalRun { peak_flop_per_s: 4e11, ..run });
+        let memory_s = adamw.optimiser_s;
+        assert!((fast.total_s - memory_s - 0.5 * (adamw.total_s - memory_s)).abs() < 1e-12);
+    }
+}

@@ -10,6 +10,7 @@ use crate::Error;
 use crate::accuracy::{Errors, by_group};
 use crate::chips::{self, Chip};
 use crate::constants;
+use crate::fields::explained;
 use crate::flags::{Flags, flags};
 use crate::plan_file::{self, Cluster, Plan, PlanFile};
 use crate::predict::{Outcome, held_out, predict};
@@ -48,12 +49,19 @@ pub struct Choice {
 
 /// A plan as JSON, with the field names of the file.
 pub fn parse(json: &str) -> Result<PlanFile, Error> {
-    serde_json::from_str(json).map_err(|error| Error::Syntax {
-        file: "the plan".into(),
-        at: format!("line {}, column {}", error.line(), error.column()),
-        what: error.to_string(),
-        hint: "examples/plan/ has complete plans".into(),
-    })
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let wrong = |path: &str, error: &serde_json::Error| {
+        // Serde's message ends with the place, which is said already.
+        let message = error.to_string();
+        let what = message.split(" at line ").next().unwrap_or(&message);
+        let (what, hint) = explained(path, what);
+        let at = format!("line {}, column {}", error.line(), error.column());
+        Error::Syntax { file: "the plan".into(), at, what, hint }
+    };
+    let file = serde_path_to_error::deserialize(&mut reader)
+        .map_err(|error| wrong(&error.path().to_string(), error.inner()))?;
+    reader.end().map_err(|error| wrong(".", &error))?;
+    Ok(file)
 }
 
 /// Searches a plan that came from outside: it may name no files. `stop` ends the search early.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::chips::{self, Chip, Precision};
 use crate::constants::{Constants, Stack};
+use crate::fields::explained;
 use crate::shape::{Experts, Shape};
 use crate::step::Job;
 
@@ -150,15 +151,14 @@ pub struct Plan<'a> {
 
 /// Parses the text of a plan; `file` is for messages.
 pub fn parse(text: &str, file: &str) -> Result<PlanFile, Error> {
-    toml::from_str(text).map_err(|error| {
+    let wrong = |path: &str, error: &toml::de::Error| {
         let at = error.span().map_or_else(String::new, |span| position(text, span.start));
-        Error::Syntax {
-            file: file.into(),
-            at,
-            what: error.message().trim().replace('\n', " "),
-            hint: "examples/plan/ has complete plans".into(),
-        }
-    })
+        let (what, hint) = explained(path, error.message());
+        Error::Syntax { file: file.into(), at, what, hint }
+    };
+    let document = toml::Deserializer::parse(text).map_err(|error| wrong(".", &error))?;
+    serde_path_to_error::deserialize(document)
+        .map_err(|error| wrong(&error.path().to_string(), error.inner()))
 }
 
 fn position(text: &str, offset: usize) -> String {
@@ -292,6 +292,26 @@ impl ModelPart {
 }
 
 impl ClusterPart {
+    /// Chips of one kind, everything else by default.
+    pub fn of(chip: &str, chips: f64) -> Self {
+        Self {
+            chip: chip.into(),
+            chips,
+            domain: None,
+            nic_gb_s: None,
+            usd_per_chip_hour: None,
+            usd_per_kwh: None,
+            power_share: None,
+            host_share: None,
+            pue: None,
+            gco2_per_kwh: None,
+            water_l_per_kwh: None,
+            chip_hours_per_failure: None,
+            save_s: None,
+            restart_s: None,
+        }
+    }
+
     /// The chip and the values after defaults.
     pub fn resolve(&self) -> Result<(&'static Chip, Cluster), Error> {
         let chip = chips::find(&self.chip)?;

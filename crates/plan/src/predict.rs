@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::chips::{Chip, Precision};
 use crate::constants::{Constants, Stack};
 use crate::layout::{Layout, Recompute};
 use crate::memory::{Memory, memory};
@@ -81,7 +82,8 @@ fn stack_name(run: &Run) -> &'static str {
     let group = run.group.as_str();
     let model = run.model.to_ascii_lowercase();
     if chip.starts_with("TPU") {
-        return "jax-tpu";
+        let early = ["V2", "V3", "V4"].iter().any(|version| chip.contains(version));
+        return if early { "jax-tpu-2021" } else { "jax-tpu" };
     }
     let blackwell = chip.contains("B200") || chip.contains("B300");
     if group.starts_with("mlperf") {
@@ -94,10 +96,16 @@ fn stack_name(run: &Run) -> &'static str {
     }
     if group == "megatron-bridge" || group.starts_with("moe-") || blackwell {
         let release = run.notes.trim_start();
+        if chip.starts_with('H') {
+            return "bridge-hopper";
+        }
         return if release.starts_with("26.02") || release.starts_with("25.") {
             "bridge-2026-02"
-        } else if release.starts_with("26.04") || !blackwell || group != "megatron-bridge" {
-            // What was new in 26.06 runs on Blackwell only.
+        } else if release.starts_with("26.04")
+            || group != "megatron-bridge"
+            || !chip.starts_with('G')
+        {
+            // What was new in 26.06 runs in racks of 72 only.
             "bridge-2026-04"
         } else {
             "bridge-2026-06"
@@ -107,9 +115,9 @@ fn stack_name(run: &Run) -> &'static str {
         return "pytorch-2025";
     }
     let zero = run.zero.to_ascii_lowercase();
-    let fsdp = zero.contains("fsdp") || zero == "3" || zero == "2";
+    let fsdp = zero.contains("sdp") || zero == "3" || zero == "2";
     if group == "llm-foundry" || fsdp && run.pp.unwrap_or(1) <= 1 {
-        return "fsdp-2023";
+        return if chip.starts_with('H') { "fsdp-2023-hopper" } else { "fsdp-2023" };
     }
     if chip.starts_with("H800") {
         return "dualpipe-2024";
@@ -128,7 +136,11 @@ fn stack_name(run: &Run) -> &'static str {
 
 fn predicted(run: &Run, constants: &Constants) -> Result<Predicted, String> {
     let mut assumed = Vec::new();
+    if run.chip.is_empty() {
+        return Err("column `chip` is empty".into());
+    }
     let chip = run.chip().map_err(|error| error.to_string())?;
+    let precision = precision_of(run, chip, &mut assumed)?;
     let shape = run.shape(&mut assumed)?;
     let seq = run.seq.unwrap_or_else(|| {
         assumed.push("seq=2048".into());
@@ -141,7 +153,8 @@ fn predicted(run: &Run, constants: &Constants) -> Result<Predicted, String> {
         batch
     });
     let (stack_name, stack) = stack_of(run, constants);
-    let job = Job::new(shape, chip, run.precision(), seq, global_batch, stack, constants);
+    let job = Job::new(shape, chip, precision, seq, global_batch, stack, constants);
+    contradiction(run, &shape, chips).map_or(Ok(()), Err)?;
     let layout = layout_of(run, &job, chips, &mut assumed);
     let breakdown = job.step(&layout);
     let bytes = memory(&job, &layout);
@@ -173,6 +186,42 @@ fn predicted(run: &Run, constants: &Constants) -> Result<Predicted, String> {
         measured_step_s: measured,
         error_pct: measured.map(|measured| 100.0 * (step_s / measured - 1.0)),
     })
+}
+
+/// The row's number format; one that is not known is taken to be bf16, 32 bits alone are another machine.
+fn precision_of(run: &Run, chip: &Chip, assumed: &mut Vec<String>) -> Result<Precision, String> {
+    let text = run.dtype.to_ascii_lowercase();
+    let Some(precision) = Precision::parse(&text) else {
+        if text.contains("32") {
+            return Err(format!(
+                "column `dtype` is {}: bf16, fp16, fp8, mxfp8 and nvfp4 are modelled",
+                run.dtype
+            ));
+        }
+        assumed.push("dtype=bf16".into());
+        return Ok(Precision::Bf16);
+    };
+    let wider = match precision {
+        Precision::Fp4 if chip.tflops.fp4.is_none() => Some("fp8"),
+        Precision::Fp8 | Precision::Mxfp8 if chip.tflops.fp8.is_none() => Some("bf16"),
+        _ => None,
+    };
+    if let Some(wider) = wider.filter(|_| precision != Precision::Bf16) {
+        assumed.push(format!("{} at the rate of {wider}", precision.name()));
+    }
+    Ok(precision)
+}
+
+/// Why the row's layout cannot be.
+fn contradiction(run: &Run, shape: &Shape, chips: u32) -> Option<String> {
+    let of = |value: Option<u32>| u64::from(value.unwrap_or(1));
+    let group = of(run.tp).saturating_mul(of(run.pp)).saturating_mul(of(run.cp));
+    if group > u64::from(chips) {
+        return Some(format!("columns `tp`, `pp` and `cp` need {group} chips, `chips` is {chips}"));
+    }
+    let stages = of(run.pp) as f64;
+    (stages > shape.layers)
+        .then(|| format!("column `pp` is {stages}: the model has {} layers", shape.layers))
 }
 
 /// Hardware FLOPs over model FLOPs.
@@ -213,12 +262,15 @@ fn chips_of(run: &Run, assumed: &mut Vec<String>) -> Result<u32, String> {
 
 fn recompute_of(text: &str) -> Option<Recompute> {
     let text = text.to_ascii_lowercase();
-    if text.starts_with("full") {
+    let begins = |words: &[&str]| words.iter().any(|word| text.starts_with(word));
+    if begins(&["full", "uniform", "block", "yes", "true", "all"]) || text == "1" {
         Some(Recompute::Full)
-    } else if text.starts_with("none") || text == "0" || text == "no" {
+    } else if begins(&["none", "no ", "false", "off"]) || text == "0" || text == "no" {
         Some(Recompute::None)
     } else if text.is_empty() {
         None
+    } else if text == "mlp" || text == "moe" {
+        Some(Recompute::Mlp)
     } else {
         Some(Recompute::Selective)
     }
@@ -235,9 +287,12 @@ struct Open {
 }
 
 /// Recomputation from none to all, for software that can recompute part of the layers.
-const MODES: [(Recompute, u8); 7] = [
+const MODES: [(Recompute, u8); 10] = [
     (Recompute::None, 100),
     (Recompute::Selective, 100),
+    (Recompute::Mlp, 100),
+    (Recompute::Offload, 25),
+    (Recompute::Offload, 50),
     (Recompute::Full, 15),
     (Recompute::Full, 30),
     (Recompute::Full, 50),
@@ -245,26 +300,44 @@ const MODES: [(Recompute, u8); 7] = [
     (Recompute::Full, 100),
 ];
 
+/// Whether activations can wait in the host's memory: with a coherent link, and without experts and pipelines, with
+/// which Megatron-Core does not combine it.
+pub(crate) fn can_offload(job: &Job<'_>) -> bool {
+    job.chip.host_link_gb_s > 0.0 && job.stack.date > 2025.0 && job.shape.experts.is_none()
+}
+
 fn open(run: &Run, job: &Job<'_>, chips: u32) -> Open {
     let text = run.zero.to_ascii_lowercase();
     let pipelined = run.pp.unwrap_or(1) > 1;
     let usual = u8::from(job.stack.date > 2022.9);
     let zero = match text.parse::<u8>() {
         Ok(1) => vec![1, 3],
+        // With a pipeline, weights and gradients stay whole between micro-batches.
+        Ok(2..) if pipelined => vec![1],
         Ok(stage) => vec![stage.min(3)],
-        // With a pipeline, weights stay gathered between micro-batches.
-        Err(_) if text.contains("fsdp") => vec![if pipelined { 1 } else { 3 }],
+        // Sharded compilers spread weights over whatever axis has room.
+        Err(_) if job.chip.is_tpu() && !pipelined => vec![3, 1],
+        Err(_) if text.contains("sdp") => vec![if pipelined { 1 } else { 3 }],
         Err(_) => vec![usual],
     };
     let pure_data = zero == [3] && !pipelined || run.dp == Some(chips);
+    // A torus has no nodes that tensor parallelism would have to leave.
+    let usual_tp: &[u32] = if job.chip.is_tpu() { &[1, 2, 4, 8, 16, 32] } else { &[1, 2, 4, 8] };
     let one = |value: Option<u32>| value.or(pure_data.then_some(1));
-    let usual_modes = if job.stack.date < 2022.9 { &MODES[6..] } else { &MODES[..] };
+    // Whole layers first, then parts of them, then named modules (Megatron-Core 0.12, 2025).
+    let date = job.stack.date;
+    let usual_modes = MODES.iter().filter(|(mode, share)| match mode {
+        Recompute::Full => *share == 100 || date > 2022.9,
+        Recompute::Mlp => date > 2024.9,
+        Recompute::Offload => can_offload(job) && run.pp.unwrap_or(1) <= 1,
+        _ => date > 2022.9,
+    });
     Open {
-        tp: one(run.tp).map_or(vec![1, 2, 4, 8], |tp| vec![tp]),
+        tp: one(run.tp).map_or_else(|| usual_tp.to_vec(), |tp| vec![tp]),
         pp: one(run.pp).map_or(vec![1, 2, 4, 6, 8, 12, 16, 32, 64], |pp| vec![pp]),
         micro_batch: run.micro_batch.map_or(vec![1, 2, 4, 8], |mbs| vec![mbs]),
         recompute: recompute_of(&run.recompute)
-            .map_or(usual_modes.to_vec(), |mode| vec![(mode, 100)]),
+            .map_or_else(|| usual_modes.copied().collect(), |mode| vec![(mode, 100)]),
         zero,
     }
 }

@@ -98,7 +98,13 @@ fn read<'a>(line: usize, cell: &dyn Fn(&str) -> Option<&'a str>) -> Run {
     let number = |name: &str| cell(name).and_then(leading_number);
     let count =
         |name: &str| number(name).filter(|n| *n >= 1.0 && *n <= 1e9).map(|n| n.round() as u32);
-    let size = |name: &str| number(name).filter(|n| *n >= 1.0 && *n < 1e12);
+    let size = |name: &str| {
+        let text = cell(name)?;
+        // `8K` of a context is 8192.
+        let digits = text.trim_end_matches(['k', 'K']);
+        let unit = if digits.len() < text.len() { 1024.0 } else { 1.0 };
+        leading_number(digits).map(|n| n * unit).filter(|n| *n >= 1.0 && *n < 1e12)
+    };
     Run {
         line,
         id: cell("id").map_or_else(|| format!("line {line}"), str::to_string),
@@ -184,8 +190,26 @@ impl Run {
         chips::find(&self.chip)
     }
 
+    /// bf16 where the row names none that is known.
     pub fn precision(&self) -> Precision {
         Precision::parse(&self.dtype).unwrap_or(Precision::Bf16)
+    }
+
+    /// Sizes beyond any machine, by column.
+    fn impossible(&self) -> Option<String> {
+        let limits = [
+            ("layers", self.layers, 1e4),
+            ("hidden", self.hidden, 1e6),
+            ("heads", self.heads, 1e5),
+            ("ffn", self.ffn, 1e8),
+            ("vocab", self.vocab, 1e8),
+            ("experts", self.experts, 1e6),
+            ("seq", self.seq, 1e9),
+        ];
+        limits.into_iter().find_map(|(column, value, limit)| {
+            let value = value.filter(|value| *value > limit)?;
+            Some(format!("column `{column}` is {value:e}: at most {limit:e} is possible"))
+        })
     }
 
     /// The model's sizes; what had to be assumed is appended to `assumed`, what is missing is the error.
@@ -193,7 +217,10 @@ impl Run {
         let name = chips::plain(&self.model);
         let family =
             FAMILIES.family.iter().find(|f| f.starts.iter().any(|start| name.starts_with(start)));
-        let missing = |column: &str| format!("column `{column}` is empty");
+        if let Some(reason) = self.impossible() {
+            return Err(reason);
+        }
+        let missing = |column: &str| format!("column `{column}` is empty or no number above 0");
         let (layers, hidden) = match (self.layers, self.hidden) {
             (Some(layers), Some(hidden)) => (layers, hidden),
             (None, _) => return Err(missing("layers")),
@@ -225,10 +252,14 @@ impl Run {
                     assume("topk=2".into());
                     2.0
                 });
+                let width = self.moe_ffn.unwrap_or_else(|| {
+                    assume(format!("moe_ffn={ffn}"));
+                    ffn
+                });
                 Some(Experts {
                     n_experts,
                     topk: topk.min(n_experts),
-                    width: self.moe_ffn.unwrap_or(ffn),
+                    width,
                     shared_width: family.and_then(|f| f.shared_width).unwrap_or(0.0),
                     dense_layers: family.and_then(|f| f.dense_layers).unwrap_or(0.0),
                     limited_groups: family.and_then(|f| f.limited_groups).unwrap_or(0.0),

@@ -1,7 +1,8 @@
 //! All valid layouts of a plan, costed and ranked.
 //!
 //! A layout is valid when tensor-parallel ranks share heads evenly and stay in a scale-up domain, no pipeline stage is
-//! empty, micro-batches divide the batch, and experts divide among their ranks.
+//! empty, micro-batches divide the batch, experts divide among their ranks, interleaved stages get micro-batches in
+//! whole rounds, and a context is split into no less than 4,096 tokens.
 //! Ranked by time, each split takes the largest number of replicas that divides the batch, and chips left over idle
 //! and are paid; ranked by cost or energy, every number of replicas is tried and only used chips are paid.
 //!
@@ -20,6 +21,7 @@ use crate::Error;
 use crate::layout::{Layout, Recompute};
 use crate::memory::{Memory, memory};
 use crate::plan_file::Plan;
+use crate::predict::can_offload;
 use crate::step::Breakdown;
 use crate::whole_run::{Totals, WholeRun, totals, whole_run};
 
@@ -175,8 +177,10 @@ fn no_layout(plan: &Plan<'_>, layouts: usize) -> Error {
 }
 
 fn order(a: &Costed, b: &Costed) -> std::cmp::Ordering {
-    let key =
-        |l: &Layout| (l.tp, l.pp, l.cp, l.ep, l.vpp, l.micro_batch, l.recompute, l.zero, l.dp);
+    let key = |l: &Layout| {
+        let division = (l.tp, l.pp, l.cp, l.ep, l.vpp, l.micro_batch);
+        (division, l.recompute, l.full_layers_pct, l.zero, l.dp)
+    };
     a.score.total_cmp(&b.score).then_with(|| key(&a.layout).cmp(&key(&b.layout)))
 }
 
@@ -232,7 +236,10 @@ fn splits(plan: &Plan<'_>) -> Vec<Split> {
     let heads = shape.heads as u32;
     let domain = plan.job.network.domain as u32;
     let layers = shape.layers as u32;
-    let max_cp = capped((plan.job.seq / 2048.0).max(1.0) as u32, limits.max_cp);
+    // Ring attention merges what fused kernels give, and nobody is known to have run it on less than this.
+    let parts =
+        if plan.job.fused_attention() { plan.job.seq / TOKENS_PER_CONTEXT_RANK } else { 1.0 };
+    let max_cp = capped(parts.max(1.0) as u32, limits.max_cp);
     let mut out = Vec::new();
     for tp in powers(capped(domain.clamp(1, 64), limits.max_tp)) {
         if !heads.is_multiple_of(tp) {
@@ -267,6 +274,24 @@ fn splits(plan: &Plan<'_>) -> Vec<Split> {
     out
 }
 
+/// Share of the memory that a plan leaves free: allocators fragment it, and communicators grow.
+const RESERVE: f64 = 0.05;
+
+/// Llama 3.1 405B on H100 and GB300 (Megatron-Bridge); published runs with longer contexts have 8,192 and more.
+const TOKENS_PER_CONTEXT_RANK: f64 = 4096.0;
+
+/// Modes with the share of the layers that they apply to.
+const RECOMPUTE: [(Recompute, u8); 8] = [
+    (Recompute::None, 100),
+    (Recompute::Selective, 100),
+    (Recompute::Offload, 25),
+    (Recompute::Offload, 50),
+    (Recompute::Offload, 60),
+    (Recompute::Mlp, 100),
+    (Recompute::Full, 25),
+    (Recompute::Full, 100),
+];
+
 /// Costs all layouts of a split; returns how many there were and how many fit.
 fn cost_split(plan: &Plan<'_>, split: &Split, out: &mut Vec<Costed>) -> (usize, usize) {
     let job = &plan.job;
@@ -274,10 +299,17 @@ fn cost_split(plan: &Plan<'_>, split: &Split, out: &mut Vec<Costed>) -> (usize, 
     let per_stage = ((job.shape.layers / f64::from(split.pp)).ceil() as u32).max(1);
     let ranks = split.tp.saturating_mul(split.cp).saturating_mul(split.dp);
     let experts = job.shape.experts.map_or(1, |experts| experts.n_experts as u32);
-    let capacity = job.chip.memory_bytes();
+    let capacity = (1.0 - RESERVE) * job.chip.memory_bytes();
+    // Interleaved stages take micro-batches in rounds of as many as there are stages.
+    let micro_batches = job.global_batch / (f64::from(split.dp) * f64::from(split.micro_batch));
+    let rounds = split.pp > 1 && micro_batches % f64::from(split.pp) == 0.0;
+    let offloads = split.pp == 1 && can_offload(job);
     for ep in divisors(experts).filter(|ep| *ep == 1 || ranks.is_multiple_of(*ep)) {
-        for vpp in divisors(if split.pp > 1 { per_stage } else { 1 }) {
-            for recompute in [Recompute::None, Recompute::Selective, Recompute::Full] {
+        for vpp in divisors(if rounds { per_stage } else { 1 }) {
+            for (recompute, full_layers_pct) in RECOMPUTE {
+                if recompute == Recompute::Offload && !offloads {
+                    continue;
+                }
                 for zero in [1, 3] {
                     if zero == 3 && split.pp > 1 {
                         continue;
@@ -291,7 +323,7 @@ fn cost_split(plan: &Plan<'_>, split: &Split, out: &mut Vec<Costed>) -> (usize, 
                         ep,
                         micro_batch: split.micro_batch,
                         recompute,
-                        full_layers_pct: 100,
+                        full_layers_pct,
                         zero,
                         sequence_parallel: split.tp > 1,
                     };

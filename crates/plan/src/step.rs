@@ -70,6 +70,8 @@ struct Pass {
     tp: f64,
     cp: f64,
     ep: f64,
+    /// What of all this is the feed-forward block's or the experts'.
+    feed_forward: f64,
 }
 
 impl Pass {
@@ -84,6 +86,7 @@ impl Pass {
         self.tp += other.tp * times;
         self.cp += other.cp * times;
         self.ep += other.ep * times;
+        self.feed_forward += other.feed_forward * times;
     }
 }
 
@@ -130,19 +133,27 @@ impl<'a> Job<'a> {
         bytes / (self.chip.bandwidth() * self.constants.general.hbm_efficiency)
     }
 
+    /// Whether attention runs in one kernel that never writes the scores.
+    pub fn fused_attention(&self) -> bool {
+        self.stack.flash && !self.shape.sinks
+    }
+
     /// Forward seconds of attention between projections on one chip.
     fn attention(&self, tokens: f64, layout: &Layout) -> f64 {
         let shape = &self.shape;
         let tp = f64::from(layout.tp);
-        if self.stack.flash && !shape.sinks {
+        if self.fused_attention() {
             let width = (shape.query_width() + shape.value_width()) / (2.0 * shape.heads);
             let half = self.constants.general.flash_half_head_dim;
-            let chunk = self.seq / f64::from(layout.cp);
+            // Context-parallel ranks take an early and a late part each, so that causal work is even.
+            let parts = if layout.cp > 1 { 2.0 * f64::from(layout.cp) } else { 1.0 };
+            let chunk = self.seq / parts;
             let half_seq =
                 self.constants.general.flash_half_seq * self.chip.peak(Precision::Bf16) * 1e-15;
-            let share = self.kernels.flash * self.stack.attention_speed * width / (width + half)
-                * chunk
-                / (chunk + half_seq);
+            // The constant is for heads of 128, as the papers measure.
+            let narrow = width / (width + half) * (128.0 + half) / 128.0;
+            let short = chunk / (chunk + half_seq);
+            let share = self.kernels.flash * self.stack.attention_speed * narrow * short;
             let rate = self.chip.peak(Precision::Bf16) * share;
             let span = shape.mean_span(self.seq, self.stack.causal);
             return shape.attention_flops(span) * tokens / tp / rate;
@@ -154,6 +165,24 @@ impl<'a> Job<'a> {
         2.0 * per_head * matrices + self.stream(softmax)
     }
 
+    /// Products around attention, forward, for one layer.
+    fn projections(&self, tokens: f64, tp: f64) -> f64 {
+        let shape = &self.shape;
+        let (h, q, kv) = (shape.hidden, shape.query_width(), shape.kv_width());
+        let product = |n: f64, k: f64| self.matmul(tokens, n, k, self.precision);
+        let inward = match shape.latent {
+            None => product((q + kv) / tp, h),
+            Some(latent) => {
+                let expanded = kv - shape.heads * latent.rope;
+                product(latent.query_rank, h)
+                    + product(q / tp, latent.query_rank)
+                    + product(latent.key_rank + latent.rope, h)
+                    + product(expanded / tp, latent.key_rank)
+            }
+        };
+        inward + product(h, shape.value_width() / tp)
+    }
+
     /// Forward pass of one micro-batch through one layer with or without experts.
     fn forward(&self, layout: &Layout, moe: bool) -> Pass {
         let shape = &self.shape;
@@ -162,42 +191,36 @@ impl<'a> Job<'a> {
         let (h, q, kv, v) =
             (shape.hidden, shape.query_width(), shape.kv_width(), shape.value_width());
         let p = self.precision;
-        let mut pass = Pass::default();
-        match shape.latent {
-            None => pass.matmul += self.matmul(tokens, (q + kv) / tp, h, p),
-            Some(latent) => {
-                pass.matmul += self.matmul(tokens, latent.query_rank, h, p)
-                    + self.matmul(tokens, q / tp, latent.query_rank, p)
-                    + self.matmul(tokens, latent.key_rank + latent.rope, h, p)
-                    + self.matmul(
-                        tokens,
-                        (kv - shape.heads * latent.rope) / tp,
-                        latent.key_rank,
-                        p,
-                    );
-            }
-        }
-        pass.matmul += self.matmul(tokens, h, v / tp, p);
-        pass.attention = self.attention(tokens, layout);
+        let mut pass = Pass {
+            matmul: self.projections(tokens, tp),
+            attention: self.attention(tokens, layout),
+            ..Pass::default()
+        };
 
         // Two norms (read, write) and two residual sums with dropout (read twice, write): 20 bytes per element.
         let split = if layout.sequence_parallel { tp } else { 1.0 };
-        let mut bytes = 20.0 * h / split + 4.0 * (q + kv) / tp;
+        let bytes = 20.0 * h / split + 4.0 * (q + kv) / tp;
         // Turning operands into narrow formats: read two bytes, write one each way.
         let quantise = if p == Precision::Bf16 { 0.0 } else { 4.0 };
-        bytes += quantise * (2.0 * h + v / tp);
+        let general = &self.constants.general;
+        let shown = if p == Precision::Fp4 { general.quantise_fp4 } else { general.quantise_fp8 }
+            * quantise;
+        let attention_quantised = shown * (2.0 * h + v / tp);
         let ffn_width = match shape.experts {
             Some(experts) if moe => experts.shared_width,
             _ => shape.ffn,
         };
+        let before = pass.matmul;
+        let (mut inner_bytes, mut inner_quantised) = (0.0, 0.0);
         if ffn_width > 0.0 {
             let up = shape.matrices() - 1.0;
             pass.matmul += self.matmul(tokens, up * ffn_width / tp, h, p)
                 + self.matmul(tokens, h, ffn_width / tp, p);
-            bytes += (2.0 * (up + 1.0) + quantise) * ffn_width / tp;
+            inner_bytes = 2.0 * (up + 1.0) * ffn_width / tp;
+            inner_quantised = shown * ffn_width / tp;
         }
         let mut routed_bytes = 0.0;
-        let mut gap_us = self.stack.layer_us;
+        let mut inner_us = 0.0;
         if let (Some(experts), true) = (shape.experts, moe) {
             let ep = f64::from(layout.ep);
             let slowdown = self.stack.moe_slowdown;
@@ -212,21 +235,32 @@ impl<'a> Job<'a> {
             let moved =
                 experts.topk / tp * (12.0 * h + (2.0 * (up + 1.0) + quantise) * experts.width);
             routed_bytes = (moved * slowdown + 8.0 * experts.n_experts) * self.stack.moe_unfused;
-            gap_us += self.stack.moe_layer_us + self.stack.expert_us * local;
+            inner_us = self.stack.moe_layer_us + self.stack.expert_us * local;
             pass.ep = self.expert_traffic(tokens / tp, layout) * slowdown;
         }
-        pass.elementwise =
-            self.stream((bytes * self.stack.unfused + routed_bytes) * tokens) + gap_us * 1e-6;
+        let unfused = self.stack.unfused;
+        let inner_bytes = inner_bytes * unfused + inner_quantised + routed_bytes;
+        let inner_s = self.stream(inner_bytes * tokens) + inner_us * 1e-6;
+        pass.elementwise = inner_s
+            + self.stream((bytes * unfused + attention_quantised) * tokens)
+            + self.stack.layer_us * 1e-6;
         if tp > 1.0 {
             let rate = self.network.ring(tp, 1.0);
-            let exposed = 1.0 - self.stack.tp_overlap;
+            // Products in four bits have no kernel that overlaps their communication (Megatron-Bridge's recipes).
+            let overlap = if p == Precision::Fp4 { 0.0 } else { self.stack.tp_overlap };
+            let exposed = 1.0 - overlap;
             pass.tp = 4.0 * self.network.gather(2.0 * tokens * h, tp, rate) * exposed;
         }
+        pass.feed_forward = pass.matmul - before + inner_s + pass.ep + 0.5 * pass.tp;
         if cp > 1.0 {
             // Keys and values of the other ranks come round the ring while attention runs (arXiv 2310.01889).
             let kv_bytes = 2.0 * tokens * kv / tp * cp;
             let time = self.network.gather(kv_bytes, cp, self.network.ring(cp, tp));
-            pass.cp = (time - 0.8 * pass.attention).max(0.1 * time);
+            // Each arriving part's output is merged into the sum: read, and the sum read and written in f32.
+            let merged = self.stream(10.0 * tokens * v / tp * (cp - 1.0));
+            // Each part is launched for itself.
+            let gaps = (cp - 1.0) * self.stack.layer_us * 1e-6;
+            pass.cp = (time - 0.8 * pass.attention).max(0.1 * time) + merged + gaps;
         }
         pass
     }
@@ -239,16 +273,18 @@ impl<'a> Job<'a> {
             return 0.0;
         }
         let each = tokens * self.shape.hidden;
-        let bytes = 2.0 * 2.0 * each * experts.topk;
-        // Across nodes a token travels once per node that holds one of its experts.
-        let nodes = (ep / self.network.domain).max(1.0);
-        let mut reached = nodes * (1.0 - (1.0 - 1.0 / nodes).powf(experts.topk));
+        // A token travels once to each chip, and across domains once to each domain, that has one of its experts.
+        let distinct = |places: f64| places * (1.0 - (1.0 - 1.0 / places).powf(experts.topk));
+        let bytes = 2.0 * 2.0 * each * distinct(ep);
+        let mut reached = distinct((ep / self.network.domain).max(1.0));
         if experts.limited_groups > 0.0 {
             reached = reached.min(experts.limited_groups);
         }
         let crossing = 2.0 * 2.0 * each * reached;
         let time = self.network.all_to_all(bytes, crossing, ep, 1.0);
-        time * (1.0 - self.stack.ep_overlap)
+        // One chunk's traffic hides behind another's computation only where a stage holds several chunks.
+        let interleaved = if layout.vpp > 1 { self.stack.ep_overlap_interleaved } else { 0.0 };
+        time * (1.0 - self.stack.ep_overlap.max(interleaved))
     }
 
     /// Backward pass: both gradients of every product; fused attention computes its scores again.
@@ -268,6 +304,13 @@ impl<'a> Job<'a> {
             Recompute::None => 0.0,
             Recompute::Selective if self.stack.flash => 0.5 * forward.elementwise,
             Recompute::Selective => forward.attention,
+            Recompute::Mlp => forward.feed_forward,
+            Recompute::Offload => {
+                // There and back, each beside one pass.
+                let bytes = share * crate::memory::kept(self, layout);
+                let link = self.chip.host_link_gb_s.max(1.0) * 1e9;
+                2.0 * (bytes / link - 0.8 * forward.total()).max(0.0)
+            }
             Recompute::Full => forward.total() * share,
         }
     }
@@ -318,7 +361,11 @@ impl<'a> Job<'a> {
         let layer = forward.total() + backward.total() + again;
         let (fullest, head_stage_is_short) = self.fullest_stage(layout);
         let head = self.head(layout);
-        let slowest = if head_stage_is_short {
+        let slowest = if self.stack.two_way && layout.pp > 1 {
+            // The chip with the last stage has the first one too, and works on each half of the time.
+            let short = f64::from(u8::from(head_stage_is_short));
+            (fullest * layer).max((fullest - 0.5 * short) * layer + 0.5 * head)
+        } else if head_stage_is_short {
             (fullest * layer).max((fullest - 1.0) * layer + head)
         } else {
             fullest * layer + head
@@ -353,7 +400,9 @@ impl<'a> Job<'a> {
             + out.head_s
             + out.bubble_s
             + out.pp_s;
-        let nodes = (f64::from(layout.chips()) / self.network.domain.min(8.0)).max(1.0);
+        // A torus moves in lockstep; elsewhere every host has a clock of its own.
+        let lockstep = if self.chip.is_tpu() { self.network.domain } else { 8.0 };
+        let nodes = (f64::from(layout.chips()) / self.network.domain.min(lockstep)).max(1.0);
         let (tp, dp) = (f64::from(layout.tp), layout.dp);
         let shared = tp > 1.0 && tp < self.network.domain && layout.pp > 1 && dp > 1;
         let contention = if shared { self.stack.contention } else { 0.0 };
@@ -370,8 +419,8 @@ impl<'a> Job<'a> {
         let tokens = f64::from(layout.micro_batch) * self.seq / f64::from(layout.cp);
         // Tensor-parallel ranks each send a slice (scatter-gather, arXiv 2104.04473 section 4.1).
         let bytes = 2.0 * tokens * self.shape.hidden / f64::from(layout.tp);
-        let stride = f64::from(layout.tp * layout.cp);
-        let pipeline_inside = stride * f64::from(layout.pp) <= self.network.domain;
+        // Stages are the outermost division, as in Megatron: neighbours are a whole replica group apart.
+        let pipeline_inside = f64::from(layout.chips()) <= self.network.domain;
         let rate = if pipeline_inside { self.network.scale_up } else { self.network.nic };
         let hop = bytes / rate + self.network.latency_s;
         let hops = 2.0 * f64::from(layout.vpp.max(1)) * micro_batches;

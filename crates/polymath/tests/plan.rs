@@ -73,5 +73,7 @@ fn a_bad_plan_is_an_error_with_line_and_way_out() {
     let output = polymath(&["plan", "search", path.to_str().expect("a path")]);
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1));
-    assert!(message.contains("line 3, column 9") && message.contains("examples/plan"), "{message}");
+    for word in ["line 3, column 9", "cluster.chips", "chips = 16384", "examples/plan"] {
+        assert!(message.contains(word), "{word}: {message}");
+    }
 }

@@ -123,6 +123,23 @@ fn the_dial_alone_trains_and_says_what_it_cost() {
     let disclosed =
         polymath(&["disclose", run_dir.to_str().unwrap(), "--format", "json"]).output().unwrap();
     assert!(disclosed.status.success(), "{}", String::from_utf8_lossy(&disclosed.stderr));
+    let document: Value = serde_json::from_slice(&disclosed.stdout).expect("one JSON document");
+    the_plan_stands_beside_the_outcome(&document, &run_dir);
+}
+
+/// What was predicted before the first step is in the journal, and the disclosure says how far off it was.
+fn the_plan_stands_beside_the_outcome(document: &Value, run_dir: &Path) {
+    let contents = journal::read(&run_dir.join("journal.jsonl")).unwrap();
+    let history = History::of(&contents.entries).unwrap();
+    let planned = history.started.plan.as_ref().expect("a run on this machine is predicted");
+    assert!(0.0 < planned.step_s_low && planned.step_s_low < planned.step_s);
+    assert!(planned.step_s < planned.step_s_high && planned.method.contains("GFLOP/s"));
+    let seconds: Vec<f64> = history.surviving().map(|step| step.seconds).collect();
+    assert_eq!(planned.steps, seconds.len() as u64);
+    let mean = seconds.iter().sum::<f64>() / seconds.len() as f64;
+    let error = 100.0 * (planned.step_s / mean - 1.0);
+    let stated = document["plan"]["step_error_pct"]["value"].as_f64().expect("an error");
+    assert!((stated - error).abs() < 1e-6 * error.abs().max(1.0), "{stated} is not {error}");
 }
 
 #[test]

@@ -232,6 +232,38 @@ mod tests {
     use super::*;
     use crate::initial::Random;
 
+    /// By hand from the configuration: for each projection five times X·Xᵀ, its square and the product with X.
+    #[test]
+    fn the_products_of_muon_are_those_of_the_projections_and_adamw_has_none() {
+        let (hidden, query, kv, inner) = (64, 96, 32, 80);
+        let common = r#""hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 6, "head_dim": 16,
+            "num_key_value_heads": 2, "vocab_size": 320, "max_position_embeddings": 128"#;
+        let dense = r#""architectures": ["Qwen3ForCausalLM"], "intermediate_size": 80"#;
+        let sparse = r#""architectures": ["Qwen3MoeForCausalLM"], "intermediate_size": 999, "norm_topk_prob": true,
+            "moe_intermediate_size": 80, "num_experts": 5, "num_experts_per_tok": 2"#;
+        let multiply_adds = |n: usize, k: usize, m: usize| (n * k * m) as f64;
+        for (kind, experts) in [(dense, 1), (sparse, 5)] {
+            let json = serde_json::from_str(&format!("{{{common}, {kind}}}")).unwrap();
+            let path = std::path::Path::new("config.json");
+            let config = model::config::DecoderConfig::from_hugging_face(&json, path).unwrap();
+            let layout = Layout::new(&config).unwrap();
+            let mut shapes = vec![(query, hidden), (kv, hidden), (kv, hidden), (hidden, query)];
+            for _ in 0..experts {
+                shapes.extend([(inner, hidden), (inner, hidden), (hidden, inner)]);
+            }
+            let mut expected = 0.0;
+            for (rows, cols) in shapes {
+                let (few, many) = if rows < cols { (rows, cols) } else { (cols, rows) };
+                let once = multiply_adds(few, many, few)
+                    + multiply_adds(few, few, few)
+                    + multiply_adds(few, few, many);
+                expected += 3.0 * 5.0 * 2.0 * once;
+            }
+            assert_eq!(product_flops(&layout, Rule::Muon), expected, "{experts} experts");
+            assert_eq!(product_flops(&layout, Rule::AdamW), 0.0);
+        }
+    }
+
     /// The singular values of the result lie near one, and its left and right singular vectors are those of the
     /// matrix: M·Oᵀ is symmetric and positive.
     #[test]
