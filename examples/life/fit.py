@@ -7,7 +7,6 @@
 
 Each file holds the fitting half's questions with their candidate sentences. All files are fitted together, so that
 one set of constants serves with and without vectors; what is printed is cross-validated by question, over all files.
-With `--model M` when writing the files, the weight of a model's weighing (`asked`) is fitted on top of the rest.
 """
 
 import json
@@ -39,8 +38,7 @@ def read(path):
             continue
         x = np.array([inputs(row, candidate) for candidate in best])
         right = np.array([float(candidate["right"]) for candidate in best])
-        asked = np.array([candidate["features"]["asked"] for candidate in best])
-        questions[row["id"]] = (row, x, right, asked)
+        questions[row["id"]] = (row, x, right)
     return questions
 
 
@@ -95,43 +93,32 @@ def area_under_curve(scores, right):
     return ((pairs > 0) + 0.5 * (pairs == 0)).mean()
 
 
-def fit(sets, ids, weigh):
+def fit(sets, ids):
     groups = [(q[1], q[2]) for s in sets for i, q in s.items() if i in ids and q[2].any()]
     ranking = softmax_regression(groups)
-    worth = 0.0
-    if weigh:
-        # On top of the ranking, among the sentences that were weighed.
-        weighed = [(np.c_[q[1] @ ranking, q[3]][q[3] != 0], q[2][q[3] != 0])
-                   for s in sets for i, q in s.items() if i in ids]
-        weighed = [(x, right) for x, right in weighed if right.any()]
-        steps = np.arange(0, 4.01, 0.1)
-        loss = [-sum(np.log((np.exp(x[:, 0] + a * x[:, 1]) * right).sum() / np.exp(x[:, 0] + a * x[:, 1]).sum())
-                     for x, right in weighed) for a in steps]
-        worth = steps[int(np.argmin(loss))]
     rows, right = [], []
     for s in sets:
-        for i, (row, x, is_right, asked) in s.items():
+        for i, (row, x, is_right) in s.items():
             if i in ids:
-                best, inputs_ = summary(row, x @ ranking + worth * asked)
-                rows.append(inputs_ + ([asked[best]] if weigh else []))
+                best, inputs_ = summary(row, x @ ranking)
+                rows.append(inputs_)
                 right.append(is_right[best])
-    return ranking, worth, logistic_regression(np.array(rows), np.array(right))
+    return ranking, logistic_regression(np.array(rows), np.array(right))
 
 
 def main():
     sets = [read(path) for path in sys.argv[1:]]
     ids = sorted(set().union(*sets))
-    weigh = any(q[3].any() for s in sets for q in s.values())
     order = np.random.RandomState(0).permutation(len(ids))
     fold = {ids[at]: n % FOLDS for n, at in enumerate(order)}
     found = [[] for _ in sets]
     for held in range(FOLDS):
-        ranking, worth, confidence = fit(sets, {i for i in ids if fold[i] != held}, weigh)
+        ranking, confidence = fit(sets, {i for i in ids if fold[i] != held})
         for out, s in zip(found, sets):
-            for i, (row, x, right, asked) in s.items():
+            for i, (row, x, right) in s.items():
                 if fold[i] == held:
-                    best, inputs_ = summary(row, x @ ranking + worth * asked)
-                    sure = np.array(inputs_ + ([asked[best]] if weigh else [])) @ confidence
+                    best, inputs_ = summary(row, x @ ranking)
+                    sure = np.array(inputs_) @ confidence
                     out.append((right[best], 1 / (1 + np.exp(-sure)), row["unanswerable"]))
     for path, out in zip(sys.argv[1:], found):
         right, sure, unanswerable = map(np.array, zip(*out))
@@ -143,9 +130,9 @@ def main():
             f1 = 2 * rightly / (refused.sum() + unanswerable.sum())
             correct = (right * ~refused).sum() + rightly
             print(f"  from {threshold:.2f}: correct {correct:.0f} of {len(out)}, refused {refused.sum()}, F1 {f1:.2f}")
-    ranking, worth, confidence = fit(sets, set(ids), weigh)
-    print("ranking", {name: round(float(w), 2) for name, w in zip(RANKING, ranking)}, "asked", round(float(worth), 2))
-    print("confidence", dict(zip(CONFIDENCE + ["asked"], confidence.round(2).tolist())))
+    ranking, confidence = fit(sets, set(ids))
+    print("ranking", {name: round(float(w), 2) for name, w in zip(RANKING, ranking)})
+    print("confidence", dict(zip(CONFIDENCE, confidence.round(2).tolist())))
 
 
 if __name__ == "__main__":

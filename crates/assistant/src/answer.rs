@@ -12,8 +12,6 @@ pub enum Step {
     Quote,
     /// A fixed sentence around looked-up values or a quote.
     Template,
-    /// The model scored candidate spans; the words are still the source's.
-    Choose,
     /// The model wrote; every name, number and date was checked against the sources.
     Write,
     /// Nothing in the vault says it; `searched` and the nearest misses say why.

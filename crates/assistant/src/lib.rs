@@ -1,4 +1,4 @@
-//! One turn of conversation: understand, look up, quote, choose, write; always with sources.
+//! One turn of conversation: understand, look up, quote, write; always with sources.
 //!
 //! An answer is made by the cheapest step that can make it, and says which one did ([`answer::Step`]):
 //!
@@ -7,7 +7,6 @@
 //! abstention that says what was searched and what came near.
 
 pub mod answer;
-mod chooser;
 mod compose;
 mod draft;
 pub mod embedding;

@@ -1,19 +1,17 @@
-//! Fitted functions: how good a sentence is as an answer, whether the best one is good enough, and what a model's
-//! weighing adds to both.
+//! Fitted functions: how good a sentence is as an answer, and whether the best one is good enough.
 //!
-//! All are linear in the [`Features`]; the confidence goes through a logistic. `examples/life/fit.py` fits them on
+//! Both are linear in the [`Features`]; the confidence goes through a logistic. `examples/life/fit.py` fits them on
 //! the fitting half of `examples/life`, on sentences found with vectors and without at once, and prints what
 //! cross-validation makes of them; one set of constants serves both.
 
 use crate::evidence::{Candidate, Evidence, Features};
 use crate::question::{Intent, Question, Wants};
 
-/// Ranks sentences. Only differences matter; they are differences of log-odds. `chooser` is what a model's weighing
-/// is worth, if one weighed.
+/// Ranks sentences. Only differences matter; they are differences of log-odds.
 ///
 /// Softmax regression over the best 60 sentences of each question whose answer is among them (24 November 2026, ridge
 /// 0.02): first in five-fold cross-validation for 38 to 39 of 94 questions without vectors, 38 to 39 of 95 with.
-pub fn sentence(features: &Features, question: &Question, chooser: Option<&Chooser>) -> f32 {
+pub fn sentence(features: &Features, question: &Question) -> f32 {
     let f = features;
     let typed = if question.wants == Wants::Text { 0.0 } else { 1.0 };
     let named = if question.people.is_empty() { 0.0 } else { 1.0 };
@@ -33,42 +31,17 @@ pub fn sentence(features: &Features, question: &Question, chooser: Option<&Choos
         + 0.3 * f.statement
         - 0.2 * f.absent
         - 0.65 * f.news
-        + chooser.map_or(0.0, |chooser| chooser.rank * f.asked)
 }
 
 /// Confidence from which the assistant answers. In cross-validation on the fitting half, thresholds from 0.15 to 0.5
 /// give about the same number of right outcomes (41 to 49 of 122) and an abstention F1 of 0.3 to 0.43.
 pub const ANSWERS_FROM: f32 = 0.25;
-/// Confidence from which no model is asked.
-pub const SURE_FROM: f32 = 0.6;
-
-/// What a model's weighing is worth; fitted for each model by name.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Chooser {
-    /// How the model's name begins.
-    pub model: &'static str,
-    /// Weight of [`Features::asked`] in the ranking.
-    pub rank: f32,
-    /// Its weight in the confidence, and what is added there.
-    pub confidence: f32,
-    pub offset: f32,
-}
-
-/// Models whose weighing was found to help.
-const CHOOSERS: &[Chooser] = &[];
-
-/// What is known of a model's weighing; `None` where it is not known to help.
-pub fn chooser(model: &str) -> Option<&'static Chooser> {
-    CHOOSERS.iter().find(|chooser| model.starts_with(chooser.model))
-}
-
 /// How sure the best sentence answers the question, 0 to 1. `mentioned` is an older statement that is quoted with it.
 pub fn confidence(
     evidence: &Evidence,
     best: &Candidate,
     mentioned: Option<&Candidate>,
     question: &Question,
-    chooser: Option<&Chooser>,
 ) -> f32 {
     // A named person whom the source does not know at all is a premise that fails, whatever else fits.
     if !question.people.is_empty() && best.features.people < 0.3 {
@@ -76,9 +49,7 @@ pub fn confidence(
     }
     let x = summary(evidence, best, mentioned, question);
     let z: f32 = WEIGHTS.iter().zip(x).map(|(weight, x)| weight * x).sum();
-    let weighed =
-        chooser.map_or(0.0, |chooser| chooser.confidence * best.features.asked + chooser.offset);
-    1.0 / (1.0 + (-z - weighed).exp())
+    1.0 / (1.0 + (-z).exp())
 }
 
 /// Number of inputs of [`confidence`].

@@ -12,7 +12,6 @@ use vault::lookup::people::Person;
 use vault::store::Vault;
 
 use crate::answer::{Answer, Event, Source, Step, Timings, TokenCounts};
-use crate::chooser::{self, WEIGHED};
 use crate::draft::{Draft, source};
 use crate::error::Error;
 use crate::evidence::{self, Context, Evidence};
@@ -130,10 +129,7 @@ impl Assistant {
     ) -> Result<Unchecked, Error> {
         self.read(text, options, |context, question| {
             let looked_up = lookup::answer(context, question)?.is_some();
-            let mut evidence = evidence::gather(context, question)?;
-            if let Some(engine) = &self.engine {
-                chooser::weigh(engine, &mut evidence, question, WEIGHED, &options.cancel)?;
-            }
+            let evidence = evidence::gather(context, question)?;
             let quoted = evidence.candidates.iter().take(most).map(|candidate| {
                 let passage = &evidence.passages[candidate.passage];
                 Quoted {
@@ -189,7 +185,7 @@ impl Assistant {
             return self.looked_up(draft);
         }
         let searching = Instant::now();
-        let mut evidence = evidence::gather(context, question)?;
+        let evidence = evidence::gather(context, question)?;
         let search_ms = ms(searching);
         if let Some(draft) = looked_up
             && !says_more(&evidence, question, draft.covers)
@@ -199,26 +195,14 @@ impl Assistant {
         if question.intent == Intent::Compose {
             return self.compose(&evidence, question, options, search_ms);
         }
-        let mut step = None;
-        let mut tokens = TokenCounts::default();
-        let mut sure = confidence(&evidence, question, None);
-        if sure < score::SURE_FROM
-            && let Some(engine) = &self.engine
-            && let Some(chooser) = score::chooser(engine.name())
-        {
-            tokens = chooser::weigh(engine, &mut evidence, question, WEIGHED, &options.cancel)?;
-            evidence.rank(question, Some(chooser));
-            sure = confidence(&evidence, question, Some(chooser));
-            step = Some(Step::Choose);
-        }
-        let draft = match quote::choose(&evidence, question) {
-            Some((best, other)) if sure >= score::ANSWERS_FROM => {
-                quote::draft(&evidence, question, best, other)
+        match quote::choose(&evidence, question) {
+            Some((best, other))
+                if score::confidence(&evidence, best, other, question) >= score::ANSWERS_FROM =>
+            {
+                Ok(Outcome::answered(quote::draft(&evidence, question, best, other), search_ms))
             }
-            _ => return self.abstain(&evidence, question, options, search_ms),
-        };
-        let draft = Draft { step: step.unwrap_or(draft.step), ..draft };
-        Ok(Outcome { tokens, ..Outcome::answered(draft, search_ms) })
+            _ => self.abstain(&evidence, question, options, search_ms),
+        }
     }
 
     fn looked_up(&self, draft: Draft) -> Result<Outcome, Error> {
@@ -401,12 +385,6 @@ fn says_more(evidence: &Evidence, question: &Question, covers: f32) -> bool {
         let typed = question.wants == crate::question::Wants::Text || best.features.fits > 0.9;
         kind != Kind::Event && typed && best.features.coverage >= covers + SAYS_MORE
     })
-}
-
-/// How sure the sentence that would be quoted is the answer.
-fn confidence(evidence: &Evidence, question: &Question, chooser: Option<&score::Chooser>) -> f32 {
-    quote::choose(evidence, question)
-        .map_or(0.0, |(best, other)| score::confidence(evidence, best, other, question, chooser))
 }
 
 /// Which premise has no support, in words.

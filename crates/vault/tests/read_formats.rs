@@ -156,6 +156,24 @@ fn word_documents_have_headings_lists_tables_and_authors() {
 }
 
 #[test]
+fn word_documents_may_keep_their_body_elsewhere_and_have_notes_at_the_end() {
+    let rels = "<Relationships xmlns=\"r\"><Relationship Id=\"a\" Type=\"http://x/core-properties\" Target=\"c.xml\"/>\
+                <Relationship Id=\"b\" Type=\"http://x/officeDocument\" Target=\"/word/document2.xml\"/></Relationships>";
+    let p = |text: &str| format!("<w:p><w:r><w:t>{text}</w:t></w:r></w:p>");
+    let body = format!("<w:document {W}><w:body>{}</w:body></w:document>", p("Body"));
+    let notes = format!("<w:endnotes {W}><w:endnote>{}</w:endnote></w:endnotes>", p("At the end"));
+    let file = docx(&[
+        ("_rels/.rels", rels),
+        ("word/document2.xml", &body),
+        ("word/endnotes.xml", &notes),
+    ]);
+    let item = read_one("elsewhere.docx", &file);
+    let sections: Vec<(String, &str)> =
+        item.sections.iter().map(|s| (s.heading.join("/"), s.text.as_str())).collect();
+    assert_eq!(sections, [(String::new(), "Body"), ("Endnotes".into(), "At the end")]);
+}
+
+#[test]
 fn zip_bombs_are_refused() {
     let huge = "<w:t>".to_owned() + &" ".repeat(300 << 20);
     let file = docx(&[("word/document.xml", &huge)]);

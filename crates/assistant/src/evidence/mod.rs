@@ -22,7 +22,7 @@ use vault::when::Resolved;
 
 use crate::question::names::Directory;
 use crate::question::{Part, Question};
-use crate::score::{self, Chooser};
+use crate::score;
 use terms::Terms;
 
 /// Items whose sentences are read.
@@ -90,9 +90,6 @@ pub struct Features {
     pub news: f32,
     /// Whoever is said to have written or said it is the author; 0.5 when nobody is.
     pub wrote: f32,
-    /// How much better a model expects the question after this sentence than without, nats per token; 0 without a
-    /// model.
-    pub asked: f32,
 }
 
 /// A sentence that may answer.
@@ -142,15 +139,15 @@ pub fn gather(context: &Context<'_>, question: &Question) -> Result<Evidence, va
         candidates.extend(read(context, question, passage, at, &mut terms, recency));
     }
     let mut evidence = Evidence { passages, candidates, terms, hits };
-    evidence.rank(question, None);
+    evidence.rank(question);
     Ok(evidence)
 }
 
 impl Evidence {
     /// Scores the candidates and puts the best first.
-    pub fn rank(&mut self, question: &Question, chooser: Option<&Chooser>) {
+    fn rank(&mut self, question: &Question) {
         for candidate in &mut self.candidates {
-            candidate.score = score::sentence(&candidate.features, question, chooser);
+            candidate.score = score::sentence(&candidate.features, question);
         }
         self.candidates.sort_by(|a, b| {
             b.score
@@ -344,7 +341,6 @@ fn read(
                 absent,
                 news: terms.news(sentence),
                 wrote,
-                asked: 0.0,
             };
             Candidate { passage: at, bytes: range.clone(), features, times, score: 0.0 }
         })

@@ -19,6 +19,12 @@ use crate::item::{Section, Weight};
 
 type Reason = (String, &'static str);
 const BROKEN: &str = "open it in a word processor and save it again";
+/// Parts beside the body, and the heading that their text gets.
+const NOTES: [(&str, &str); 3] = [
+    ("word/footnotes.xml", "Footnotes"),
+    ("word/endnotes.xml", "Endnotes"),
+    ("word/comments.xml", "Comments"),
+];
 const BOMB: &str = "it inflates like an attack; open it only if you know where it is from";
 
 /// Reads a DOCX; the error is (reason, hint).
@@ -41,15 +47,15 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Document, Reason> {
     let styles = container.headings()?;
     let targets = container.targets("word/_rels/document.xml.rels")?;
     let mut body = Body { styles: &styles, targets: &targets, ..Body::default() };
-    if !container.each_mark("word/document.xml", &mut |mark| body.mark(mark))? {
-        return Err(("no word/document.xml inside".to_owned(), BROKEN));
+    let main = container.main_part()?;
+    if !container.each_mark(&main, &mut |mark| body.mark(mark))? {
+        return Err((format!("no {main} inside"), BROKEN));
     }
     body.end_section();
     let cut = body.cut;
     document.sections = body.sections;
     document.links = body.links;
-    for (part, heading) in [("word/footnotes.xml", "Footnotes"), ("word/comments.xml", "Comments")]
-    {
+    for (part, heading) in NOTES {
         let mut body = Body { styles: &styles, targets: &targets, ..Body::default() };
         container.each_mark(part, &mut |mark| body.mark(mark))?;
         body.end_section();
@@ -115,6 +121,21 @@ impl Container<'_> {
             Ok(()) => Ok(true),
             Err(error) => Err((format!("{name} is damaged: {error}"), BROKEN)),
         }
+    }
+
+    /// Where the body stands: what the package's relationships say, nearly always `word/document.xml`.
+    fn main_part(&mut self) -> Result<String, Reason> {
+        let mut main = None;
+        self.each_mark("_rels/.rels", &mut |mark| {
+            if let Mark::Start(e) | Mark::Empty(e) = &mark
+                && attribute(e, "Type").is_some_and(|kind| kind.ends_with("/officeDocument"))
+            {
+                main = attribute(e, "Target");
+            }
+            main.is_none()
+        })?;
+        let main = main.unwrap_or_else(|| "word/document.xml".to_owned());
+        Ok(main.trim_start_matches('/').to_owned())
     }
 
     /// Style id → heading level, by the built-in names, which are English in every language of Word.
