@@ -259,11 +259,12 @@ fn splits(plan: &Plan<'_>) -> Vec<Split> {
                     if !batch.is_multiple_of(micro_batch) {
                         continue;
                     }
+                    // Fewer replicas may be cheaper, or faster: their micro-batches may come in whole rounds. So more
+                    // chips never make a plan slower.
                     let mut dp = largest_divisor(batch / micro_batch, chips / group);
                     while dp > 0 {
                         out.push(Split { tp, pp, cp, micro_batch, dp });
-                        let fewer = limits.rank != "time";
-                        dp = if fewer { largest_divisor(batch / micro_batch, dp - 1) } else { 0 };
+                        dp = largest_divisor(batch / micro_batch, dp - 1);
                     }
                 }
             }

@@ -69,6 +69,21 @@ fn the_bound_lies_below_every_layout() {
     }
 }
 
+/// Whoever owns more chips can leave some idle.
+#[test]
+fn more_chips_never_take_longer() {
+    for (model, batch, chip) in [(DENSE, 512, "H100"), (MOE, 768, "A100-80GB"), (DENSE, 96, "B200")]
+    {
+        let mut last = f64::INFINITY;
+        for chips in [24, 30, 48, 50, 64, 68, 72, 96, 100, 130, 192, 200] {
+            let found = search(&plan(model, chips, batch, chip, "top=1"), 2, true).unwrap();
+            let step = found.best[0].step_s;
+            assert!(step <= last * (1.0 + 1e-9), "{chips} {chip}: {step} s after {last} s");
+            last = step;
+        }
+    }
+}
+
 #[test]
 fn ranks_are_what_they_say() {
     let best = |rank: &str| {

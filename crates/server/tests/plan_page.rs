@@ -69,7 +69,7 @@ fn a_wrong_plan_is_refused_by_field_and_names_no_file() {
         ("/cluster/chips", json!(1e9), "cluster.chips"),
         ("/cluster/chip", json!("H900"), "A100-80GB"),
         ("/training/tokens", json!(-1), "training.tokens"),
-        ("/cluster/chips", json!("many"), "expected f64 at line 1"),
+        ("/cluster/chips", json!("many"), "cluster.chips: invalid type"),
         ("/model", json!({ "config": "/etc/hostname" }), "model.config"),
         ("/model", json!({ "parameters": 1e15 }), "no layout"),
     ] {

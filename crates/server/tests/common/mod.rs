@@ -8,10 +8,14 @@ pub mod sample;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use reply::Reply;
+use server::backend::Backend;
+use server::house::{House, HouseOptions};
+use server::openai::Models;
 use server::{ServeOptions, Server};
 
 /// A server on a free port, with the runtime it lives in.
@@ -32,11 +36,42 @@ impl Running {
 
     pub fn start_at(addr: &str, api_keys: &[&str]) -> Running {
         let folder = tempfile::tempdir().unwrap();
+        let backend = Arc::new(sample::SampleHouse::new(folder.path()));
+        Self::serve(folder, |_| (backend, Arc::new(echo::EchoModels)), addr, api_keys)
+    }
+
+    /// The real house with a real model.
+    pub fn house(model: &Path) -> Running {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |home: &Path| {
+            let options = HouseOptions {
+                home: home.into(),
+                vault: home.join("vault"),
+                sample: None,
+                model: Some(model.display().to_string()),
+                fetch: false,
+                n_threads: 1,
+                runs: vec![],
+                gate: None,
+            };
+            let house = House::open(options).unwrap();
+            (house.clone() as Arc<dyn Backend>, house as Arc<dyn Models>)
+        };
+        Self::serve(folder, open, "127.0.0.1:0", &[])
+    }
+
+    fn serve(
+        folder: tempfile::TempDir,
+        open: impl FnOnce(&Path) -> (Arc<dyn Backend>, Arc<dyn Models>),
+        addr: &str,
+        api_keys: &[&str],
+    ) -> Running {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let (backend, models) = open(folder.path());
         let options = ServeOptions {
             addr: addr.parse().unwrap(),
-            backend: Arc::new(sample::SampleHouse::new(folder.path())),
-            models: Arc::new(echo::EchoModels),
+            backend,
+            models,
             api_keys: api_keys.iter().map(|key| key.to_string()).collect(),
         };
         let server = runtime.block_on(server::serve(options)).unwrap();
@@ -58,6 +93,17 @@ impl Running {
 
     /// Sends a request with these headers beside `Host` and `Connection: close`.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        self.send_bytes(method, path, headers, body.as_bytes())
+    }
+
+    /// The same with a body that may be no text.
+    pub fn send_bytes(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Reply {
         let mut all = vec![("host", self.host())];
         all.extend(headers.iter().map(|(name, value)| (*name, value.to_string())));
         // A later `host` replaces the first, so that a test can lie about it.
@@ -70,10 +116,9 @@ impl Running {
         );
         all.iter().for_each(|(name, value)| request.push_str(&format!("{name}: {value}\r\n")));
         request.push_str("\r\n");
-        request.push_str(body);
         let mut stream = TcpStream::connect(self.addr()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
+        stream.write_all(&[request.as_bytes(), body].concat()).unwrap();
         let mut raw = Vec::new();
         stream.read_to_end(&mut raw).unwrap();
         Reply::parse(&raw)
