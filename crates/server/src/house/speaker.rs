@@ -76,7 +76,12 @@ impl Speaker {
     }
 
     pub(super) fn embed(&self, path: &Path, texts: &[String]) -> Result<Embedded, Fault> {
-        let embedder = self.embedder(path, Precision::Exact)?;
+        // A model that embeds nothing is the request's mistake.
+        let embedder =
+            self.embedder(path, Precision::Exact).map_err(|unloaded| match unloaded {
+                Unloaded::Failed(error) => Fault::bad(error.to_string()),
+                barred @ Unloaded::Barred(_) => barred.into(),
+            })?;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let tokens = texts.iter().map(|text| embedder.tokens(text, Purpose::Document).len()).sum();
         let vectors = embedder
