@@ -104,7 +104,7 @@ fn oddity(choices: &mut Choices) -> Value {
         9 => json!([]),
         10 => json!({}),
         11 => deep(json!(1), |inner| json!([inner])),
-        12 => deep(json!({}), |inner| json!({ "properties": { "a": inner }, "items": inner })),
+        12 => deep(json!({}), |inner| json!({ "properties": { "a": inner } })),
         13 => json!({ "$ref": "#" }),
         14 => json!({ "type": "string", "pattern": "(a*)*b{1000000}" }),
         15 => json!({ "type": "array", "minItems": 1_000_000_000 }),

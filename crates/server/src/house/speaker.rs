@@ -128,7 +128,7 @@ impl Speaker {
         let engine = batcher.engine();
         let prompt = encode(engine, &request.prompt)?;
         let limit = engine.context_len();
-        if prompt.len() + request.max_tokens.unwrap_or(1).max(1) > limit {
+        if prompt.len().saturating_add(request.max_tokens.unwrap_or(1).max(1)) > limit {
             return Err(Fault::context_length(limit, prompt.len(), request.max_tokens));
         }
         let options = GenerateOptions {
