@@ -10,6 +10,7 @@ use ledger::signature;
 use serde_json::Value;
 
 use crate::args::{Disclose, DiscloseCommand, DisclosureFormat, WriteDisclosure};
+use crate::commands::read_text;
 use crate::output;
 
 /// What the build of a corpus leaves beside its shards.
@@ -189,10 +190,6 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{ending}"));
     name.into()
-}
-
-fn read_text(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// The journal of a run directory; a line that a crash left unfinished is mentioned and left alone.

@@ -18,8 +18,17 @@ pub mod tokens;
 pub mod train;
 pub mod vault;
 
+use std::path::Path;
+
+use anyhow::Context;
+
 /// The model that answers where none is named.
 pub const DEFAULT_MODEL: &str = infer::hub::registry::DEFAULT_CHAT;
+
+/// A file's text, or which file cannot be read.
+pub fn read_text(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
 
 /// Lets Ctrl+C end the work at the next good moment instead of in the middle; a second one ends the process.
 pub fn on_interrupt(cancel: &infer::Cancel) {
