@@ -206,7 +206,7 @@ fn precision_of(run: &Run, chip: &Chip, assumed: &mut Vec<String>) -> Result<Pre
         Precision::Fp8 | Precision::Mxfp8 if chip.tflops.fp8.is_none() => Some("bf16"),
         _ => None,
     };
-    if let Some(wider) = wider.filter(|_| precision != Precision::Bf16) {
+    if let Some(wider) = wider {
         assumed.push(format!("{} at the rate of {wider}", precision.name()));
     }
     Ok(precision)
