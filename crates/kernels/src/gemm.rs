@@ -12,6 +12,8 @@
 pub(crate) mod outer;
 pub(crate) mod pack;
 pub(crate) mod rows;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod split;
 pub(crate) mod tile;
 
 use crate::pool::Pool;

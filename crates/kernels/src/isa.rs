@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use crate::lanes::{Lanes, Lanes8, array::Array};
+#[cfg(target_arch = "x86_64")]
+use crate::tiles::Tiles;
 
 /// Proof that the running machine has an instruction set. There is no way to make one for a set it lacks, so a
 /// function that takes an `Isa` may use it without asking again.
@@ -17,9 +19,11 @@ enum Level {
     Scalar,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// With instructions for products of bytes (VNNI) and of tiles (AMX), where the machine has them.
     #[cfg(target_arch = "x86_64")]
     Avx512 {
         vnni: bool,
+        tiles: Option<Tiles>,
     },
     /// The 16-lane algorithms on plain arrays, so that they are tested on machines without AVX-512.
     #[cfg(test)]
@@ -27,8 +31,8 @@ enum Level {
 }
 
 impl Isa {
-    /// The best instruction set of this machine. The environment variable `POLYMATH_ISA` (`scalar`, `avx2` or
-    /// `avx512`) can lower the choice and never raise it; other values are ignored. Looked up once per process.
+    /// The best instruction set of this machine. The environment variable `POLYMATH_ISA` (`scalar`, `avx2`,
+    /// `avx512` or `amx`) can lower the choice and never raise it; other values are ignored. Looked up once per process.
     pub fn detect() -> Isa {
         static BEST: OnceLock<Isa> = OnceLock::new();
         *BEST.get_or_init(|| {
@@ -58,7 +62,10 @@ impl Isa {
                 && is_x86_feature_detected!("avx512dq");
             if has_avx512 {
                 let vnni = is_x86_feature_detected!("avx512vnni");
-                found.push(Isa { level: Level::Avx512 { vnni } });
+                found.push(Isa { level: Level::Avx512 { vnni, tiles: None } });
+                if let Some(tiles) = Tiles::detect().filter(|_| vnni) {
+                    found.push(Isa { level: Level::Avx512 { vnni, tiles: Some(tiles) } });
+                }
             }
         }
         found
@@ -75,16 +82,27 @@ impl Isa {
         Isa { level: Level::Emulated512 }
     }
 
-    /// `scalar`, `avx2` or `avx512`: the values that `POLYMATH_ISA` takes.
+    /// `scalar`, `avx2`, `avx512` or `amx` (AVX-512 with tiles): the values that `POLYMATH_ISA` takes.
     pub fn name(self) -> &'static str {
         match self.level {
             Level::Scalar => "scalar",
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 { .. } => "avx512",
+            Level::Avx512 { tiles: Some(_), .. } => "amx",
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 { tiles: None, .. } => "avx512",
             #[cfg(test)]
             Level::Emulated512 => "emulated512",
+        }
+    }
+
+    /// Products of whole tiles, where the machine has them.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn tiles(self) -> Option<Tiles> {
+        match self.level {
+            Level::Avx512 { tiles, .. } => tiles,
+            _ => None,
         }
     }
 
@@ -132,7 +150,7 @@ impl Isa {
         match self.level {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: this level is only made after the features were found on this machine.
-            Level::Avx512 { vnni: true } => unsafe { crate::lanes::avx512::run_vnni(kernel) },
+            Level::Avx512 { vnni: true, .. } => unsafe { crate::lanes::avx512::run_vnni(kernel) },
             _ => self.dispatch(kernel),
         }
     }

@@ -49,6 +49,8 @@ mod lanes;
 mod maths;
 mod reduce;
 mod scratch;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
 
 #[cfg(test)]
 mod tests;

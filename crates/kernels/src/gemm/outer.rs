@@ -13,11 +13,15 @@ use std::ops::Range;
 
 use super::pack::{pack_left, pack_rows};
 use super::rows::Rows;
+#[cfg(target_arch = "x86_64")]
+use super::split;
 use super::tile::{self, Columns, TILE_ROWS, Update};
 use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
 use crate::pool::Pool;
 use crate::scratch::{self, SharedMut};
+#[cfg(target_arch = "x86_64")]
+use crate::tiles::Tiles;
 
 /// Rows of c per task at most; a multiple of 6.
 const BLOCK: usize = 384;
@@ -110,6 +114,10 @@ fn task(
     cols: Range<usize>,
     depth: Range<usize>,
 ) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(tiles) = isa.tiles() {
+        return split_task(tiles, c, outer, rows, cols, depth);
+    }
     let width = 2 * isa.lanes();
     let k_most = depth.len().min(DEPTH);
     let n_left = rows.len().next_multiple_of(TILE_ROWS);
@@ -124,6 +132,35 @@ fn task(
                 let (left, right, rows, cols) = (&*left, &*right, rows.clone(), cols.clone());
                 let (k, stride) = (range.len(), outer.b.width);
                 isa.dispatch(Strips { c, stride, left, right, rows, cols, k, update });
+            }
+        });
+    });
+}
+
+/// The same with tiles.
+#[cfg(target_arch = "x86_64")]
+fn split_task(
+    tiles: Tiles,
+    c: SharedMut<f32>,
+    outer: &Outer<'_>,
+    rows: Range<usize>,
+    cols: Range<usize>,
+    depth: Range<usize>,
+) {
+    let (stride, k_most) = (outer.b.width, depth.len().min(DEPTH));
+    scratch::with(split::packed_len(rows.len(), k_most), |left| {
+        scratch::with(split::packed_len(cols.len(), k_most), |right| {
+            for start in depth.clone().step_by(DEPTH) {
+                let range = start..depth.end.min(start + DEPTH);
+                split::pack_columns::<true>(left, outer.a, range.clone(), rows.clone());
+                split::pack_columns::<false>(right, outer.b, range.clone(), cols.clone());
+                let update = if start == depth.start { outer.update } else { Update::Add };
+                let sizes = (rows.len(), cols.len(), range.len());
+                // SAFETY: this task alone writes these rows and columns of c; both factors were just packed.
+                unsafe {
+                    let c = c.pointer().add(rows.start * stride + cols.start);
+                    split::multiply(tiles, c, stride, (left, right), sizes, update);
+                }
             }
         });
     });

@@ -13,11 +13,15 @@
 use std::ops::Range;
 
 use super::pack::Right;
+#[cfg(target_arch = "x86_64")]
+use super::split;
 use super::tile::{self, RowPointers, TILE_ROWS, Update};
 use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
 use crate::pool::Pool;
 use crate::scratch::{self, SharedMut};
+#[cfg(target_arch = "x86_64")]
+use crate::tiles::Tiles;
 
 /// Rows per task at most: enough that packing is a few percent of multiplying.
 const ROWS: usize = 1020;
@@ -26,7 +30,10 @@ const LEAST_ROWS: usize = 96;
 /// Columns per block.
 const COLUMNS: usize = 128;
 /// Inputs per pass.
-const DEPTH: usize = 512;
+pub(super) const DEPTH: usize = 512;
+/// Rows that are packed together for tiles: with 384 inputs 288 KB of the second-level cache.
+#[cfg(target_arch = "x86_64")]
+const SPLIT_ROWS: usize = 128;
 
 /// The rows of a factor: all of `values`, or those that `index` names, in its order.
 #[derive(Clone, Copy)]
@@ -101,8 +108,9 @@ pub(crate) fn multiply<'a, E: Epilogue>(
     product: &Product<'a, E>,
     right: impl Fn(usize) -> Right<'a> + Sync,
 ) {
-    let runs = runs(product.starts, pool.n_threads(), product.n_cols);
-    let block = if product.paired { COLUMNS / 2 } else { COLUMNS };
+    let columns = columns(pool.isa(), product.x.width);
+    let runs = runs(product.starts, pool.n_threads(), product.n_cols.div_ceil(columns));
+    let block = if product.paired { columns / 2 } else { columns };
     let span = if product.paired { product.n_cols / 2 } else { product.n_cols };
     let n_blocks = span.div_ceil(block);
     let n_tasks = runs.len() * n_blocks;
@@ -120,12 +128,21 @@ pub(crate) fn multiply<'a, E: Epilogue>(
     });
 }
 
+/// Columns per task.
+fn columns(isa: Isa, depth: usize) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if isa.tiles().is_some() {
+        return split::columns(depth);
+    }
+    let _ = (isa, depth);
+    COLUMNS
+}
+
 /// Every group's rows, cut so that all threads have work.
-fn runs(starts: &[u32], n_threads: usize, n_cols: usize) -> Vec<(usize, Range<usize>)> {
+fn runs(starts: &[u32], n_threads: usize, n_blocks: usize) -> Vec<(usize, Range<usize>)> {
     let n_rows = starts.last().map_or(0, |&end| end as usize);
     // Whole blocks of columns are tasks too; two tasks per thread let the threads end together.
-    let n_blocks = n_cols.div_ceil(COLUMNS).max(1);
-    let wanted = (n_rows * n_blocks).div_ceil(2 * n_threads).max(LEAST_ROWS);
+    let wanted = (n_rows * n_blocks.max(1)).div_ceil(2 * n_threads).max(LEAST_ROWS);
     let most = wanted.min(ROWS).next_multiple_of(TILE_ROWS);
     let mut runs = Vec::with_capacity(starts.len() + n_rows / most);
     for (group, pair) in starts.windows(2).enumerate() {
@@ -150,6 +167,10 @@ fn task<E: Epilogue>(
     rows: Range<usize>,
     cols: [Range<usize>; 2],
 ) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(tiles) = isa.tiles() {
+        return split_task(isa, tiles, y, product, right, rows, cols);
+    }
     let width = 2 * isa.lanes();
     let depth = product.x.width;
     let k_most = depth.min(DEPTH);
@@ -169,6 +190,79 @@ fn task<E: Epilogue>(
             isa.dispatch(Strips { y, product, packed, rows, cols, depth: range, last });
         }
     });
+}
+
+/// The same with tiles: rows are packed too, and met by all columns of the task.
+#[cfg(target_arch = "x86_64")]
+fn split_task<E: Epilogue>(
+    isa: Isa,
+    tiles: Tiles,
+    y: SharedMut<f32>,
+    product: &Product<'_, E>,
+    right: Right<'_>,
+    rows: Range<usize>,
+    cols: [Range<usize>; 2],
+) {
+    let depth = product.x.width;
+    let k_most = depth.min(DEPTH);
+    let right_len = |k| cols.clone().map(|run| split::packed_len(run.len(), k));
+    let [first, second] = right_len(k_most);
+    scratch::with(first + second, |packed| {
+        scratch::with(split::packed_len(SPLIT_ROWS, k_most), |left| {
+            for start in (0..depth.max(1)).step_by(DEPTH) {
+                let range = start..depth.min(start + DEPTH);
+                let k = range.len();
+                let (one, two) = packed.split_at_mut(right_len(k)[0]);
+                split::pack_right(one, right, range.clone(), cols[0].clone());
+                split::pack_right(two, right, range.clone(), cols[1].clone());
+                let update = if start == 0 { product.update } else { Update::Add };
+                for row in rows.clone().step_by(SPLIT_ROWS) {
+                    let strip = row..rows.end.min(row + SPLIT_ROWS);
+                    split::pack_left(left, product.x, strip.clone(), range.clone());
+                    for (run, packed) in cols.iter().zip([&*one, &*two]) {
+                        let sizes = (strip.len(), run.len(), k);
+                        // SAFETY: y has rows of `n_cols`, and this task alone writes these columns of these rows;
+                        // both factors were just packed.
+                        unsafe {
+                            let c = y.pointer().add(row * product.n_cols + run.start);
+                            split::multiply(
+                                tiles,
+                                c,
+                                product.n_cols,
+                                (left, packed),
+                                sizes,
+                                update,
+                            );
+                        }
+                    }
+                    if range.end == depth {
+                        isa.dispatch(Finish { epilogue: &product.epilogue, rows: strip, cols: &cols });
+                    }
+                }
+            }
+        });
+    });
+}
+
+/// The epilogue of rows that are done.
+#[cfg(target_arch = "x86_64")]
+struct Finish<'a, E> {
+    epilogue: &'a E,
+    rows: Range<usize>,
+    cols: &'a [Range<usize>; 2],
+}
+
+#[cfg(target_arch = "x86_64")]
+impl<E: Epilogue> Kernel for Finish<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        for row in self.rows.clone().step_by(TILE_ROWS) {
+            let strip = row..self.rows.end.min(row + TILE_ROWS);
+            self.epilogue.strip(lanes, strip, self.cols);
+        }
+    }
 }
 
 /// All strips of one task over one packed block.

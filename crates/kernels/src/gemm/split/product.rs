@@ -1,0 +1,202 @@
+//! The loop over tiles: 32 × 32 sums in four tile registers.
+
+use std::arch::asm;
+
+use super::super::tile::Update;
+use super::stream_len;
+use super::{BLOCK, TILE_K};
+use crate::tiles::{TILE, Tiles};
+
+/// Rows and columns of a step: two tiles each way.
+const STEP: usize = 2 * TILE;
+
+/// c[i · c_stride + j] (+)= Σ a(i, k) b(k, j) of packed factors of `n_rows` rows and `n_cols` columns, in order of k,
+/// on top of c for [`Update::Add`]. Without k the sums are zero.
+///
+/// # Safety
+/// c has these rows and columns and is neither factor; the factors are packed for this k.
+pub(in crate::gemm) unsafe fn multiply(
+    tiles: Tiles,
+    c: *mut f32,
+    c_stride: usize,
+    (a, b): (&[f32], &[f32]),
+    (n_rows, n_cols, k): (usize, usize, usize),
+    update: Update,
+) {
+    // SAFETY: the caller's promise.
+    tiles.with(|| unsafe { steps(c, c_stride, (a, b), (n_rows, n_cols, k), update) });
+}
+
+/// # Safety
+/// As [`multiply`], with tiles configured as whole.
+unsafe fn steps(
+    c: *mut f32,
+    c_stride: usize,
+    (a, b): (&[f32], &[f32]),
+    (n_rows, n_cols, k): (usize, usize, usize),
+    update: Update,
+) {
+    let stream = stream_len(k);
+    let n_blocks = k.div_ceil(TILE_K);
+    for col in (0..n_cols).step_by(STEP) {
+        let right = pair(b, col, n_cols, stream);
+        for row in (0..n_rows).step_by(STEP) {
+            let left = pair(a, row, n_rows, stream);
+            let (rows, cols) = ((n_rows - row).min(STEP), (n_cols - col).min(STEP));
+            // SAFETY: the caller's promise.
+            unsafe {
+                let c = c.add(row * c_stride + col);
+                if rows == STEP && cols == STEP {
+                    step(c, c_stride, left, right, n_blocks, update);
+                } else {
+                    edge(c, c_stride, left, right, n_blocks, update, (rows, cols));
+                }
+            }
+        }
+    }
+}
+
+/// The streams of tiles from `first` on; the last one twice where there is no second.
+fn pair(packed: &[f32], first: usize, n: usize, stream: usize) -> [*const f32; 2] {
+    let second = if first + TILE < n { first + TILE } else { first };
+    [first, second].map(|at| packed[at / TILE * stream..][..stream].as_ptr())
+}
+
+/// A step that reaches over the edge of c, by way of a block of its own.
+///
+/// # Safety
+/// As [`step`], for `rows` × `cols` of c.
+unsafe fn edge(
+    c: *mut f32,
+    c_stride: usize,
+    a: [*const f32; 2],
+    b: [*const f32; 2],
+    n_blocks: usize,
+    update: Update,
+    (rows, cols): (usize, usize),
+) {
+    let mut block = [0.0f32; STEP * STEP];
+    let to = block.as_mut_ptr();
+    // SAFETY: the caller's promise; the block is a whole step.
+    unsafe {
+        if update == Update::Add {
+            for row in 0..rows {
+                to.add(row * STEP).copy_from_nonoverlapping(c.add(row * c_stride), cols);
+            }
+        }
+        step(to, STEP, a, b, n_blocks, update);
+        for row in 0..rows {
+            c.add(row * c_stride).copy_from_nonoverlapping(to.add(row * STEP), cols);
+        }
+    }
+}
+
+/// 32 × 32 sums over `n_blocks` × 32 values of k.
+///
+/// Each of the six products of parts changes one factor, so that 14 tiles are loaded for 24 products.
+///
+/// # Safety
+/// c is 32 × 32 at distance `c_stride`; each stream has `n_blocks` blocks of three tiles; tiles are configured as whole.
+unsafe fn step(
+    c: *mut f32,
+    c_stride: usize,
+    a: [*const f32; 2],
+    b: [*const f32; 2],
+    n_blocks: usize,
+    update: Update,
+) {
+    let row_bytes = 4 * c_stride;
+    // SAFETY: the caller's promise.
+    let lower = unsafe { c.add(TILE * c_stride) };
+    let add = usize::from(update == Update::Add);
+    // SAFETY: the caller's promise; tiles 0 … 3 are sums, 4 and 5 of a, 6 and 7 of b.
+    unsafe {
+        asm!(
+            "test {add}, {add}",
+            "jz 3f",
+            "tileloadd tmm0, [{c} + {row_bytes}]",
+            "tileloadd tmm1, [{c} + {row_bytes} + 64]",
+            "tileloadd tmm2, [{lower} + {row_bytes}]",
+            "tileloadd tmm3, [{lower} + {row_bytes} + 64]",
+            "jmp 4f",
+            "3:",
+            "tilezero tmm0",
+            "tilezero tmm1",
+            "tilezero tmm2",
+            "tilezero tmm3",
+            "4:",
+            "test {n}, {n}",
+            "jz 5f",
+            "2:",
+            // aₕ bₗ
+            "tileloadd tmm4, [{a0} + {row}]",
+            "tileloadd tmm6, [{b0} + {row} + 2048]",
+            "tileloadd tmm7, [{b1} + {row} + 2048]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tileloadd tmm5, [{a1} + {row}]",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tdpbf16ps tmm3, tmm5, tmm7",
+            // aₕ bₘ
+            "tileloadd tmm6, [{b0} + {row} + 1024]",
+            "tileloadd tmm7, [{b1} + {row} + 1024]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tdpbf16ps tmm3, tmm5, tmm7",
+            // aₘ bₘ
+            "tileloadd tmm4, [{a0} + {row} + 1024]",
+            "tileloadd tmm5, [{a1} + {row} + 1024]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tdpbf16ps tmm3, tmm5, tmm7",
+            // aₘ bₕ
+            "tileloadd tmm6, [{b0} + {row}]",
+            "tileloadd tmm7, [{b1} + {row}]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tdpbf16ps tmm3, tmm5, tmm7",
+            // aₗ bₕ
+            "tileloadd tmm4, [{a0} + {row} + 2048]",
+            "tileloadd tmm5, [{a1} + {row} + 2048]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tdpbf16ps tmm3, tmm5, tmm7",
+            // aₕ bₕ
+            "tileloadd tmm4, [{a0} + {row}]",
+            "tileloadd tmm5, [{a1} + {row}]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tdpbf16ps tmm3, tmm5, tmm7",
+            "add {a0}, {block}",
+            "add {a1}, {block}",
+            "add {b0}, {block}",
+            "add {b1}, {block}",
+            "dec {n}",
+            "jnz 2b",
+            "5:",
+            "tilestored [{c} + {row_bytes}], tmm0",
+            "tilestored [{c} + {row_bytes} + 64], tmm1",
+            "tilestored [{lower} + {row_bytes}], tmm2",
+            "tilestored [{lower} + {row_bytes} + 64], tmm3",
+            add = in(reg) add,
+            c = in(reg) c,
+            lower = in(reg) lower,
+            row_bytes = in(reg) row_bytes,
+            a0 = inout(reg) a[0] => _,
+            a1 = inout(reg) a[1] => _,
+            b0 = inout(reg) b[0] => _,
+            b1 = inout(reg) b[1] => _,
+            n = inout(reg) n_blocks => _,
+            row = in(reg) 64usize,
+            block = const 4 * BLOCK,
+            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+            options(nostack),
+        );
+    }
+}
