@@ -10,6 +10,8 @@
 //! weights rather than the activations because the latter have the larger outliers.
 
 mod product;
+#[cfg(target_arch = "x86_64")]
+mod tile;
 
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
@@ -19,13 +21,16 @@ use crate::scratch::{self, SharedMut};
 
 /// Outputs whose weights lie interleaved; a vector of AVX-512, two of AVX2.
 pub(crate) const PANEL: usize = 16;
+/// Inputs are padded to whole tiles.
+const DEPTH_STEP: usize = 64;
 /// Largest |weight|, see the module.
 const WEIGHT_MAX: f32 = 63.0;
 /// Beyond this many inputs a sum could leave i32.
 const MOST_COLS: usize = 1 << 16;
 
 /// Weights in eight bits, arranged for the product: panel p, inputs 4 i … 4 i + 3, output r of the panel at bytes
-/// `((p · depth / 4 + i) · 16 + r) · 4 …`, where `depth` is the number of inputs rounded up to 4.
+/// `((p · depth / 4 + i) · 16 + r) · 4 …`, where `depth` is the number of inputs rounded up to 64, a
+/// tile's.
 pub struct PackedWeights {
     rows: usize,
     cols: usize,
@@ -44,7 +49,7 @@ impl PackedWeights {
     pub fn from_f32(rows: usize, cols: usize, weights: &[f32]) -> Self {
         assert_eq!(weights.len(), rows * cols, "weights are not [{rows}, {cols}]");
         assert!(cols <= MOST_COLS, "{cols} inputs could overflow the sums; at most {MOST_COLS}");
-        let (n_panels, depth) = (rows.div_ceil(PANEL), cols.next_multiple_of(4));
+        let (n_panels, depth) = (rows.div_ceil(PANEL), cols.next_multiple_of(DEPTH_STEP));
         let mut packed = Self {
             rows,
             cols,
@@ -95,7 +100,7 @@ impl PackedWeights {
     }
 
     fn depth(&self) -> usize {
-        self.cols.next_multiple_of(4)
+        self.cols.next_multiple_of(DEPTH_STEP)
     }
 }
 
@@ -135,8 +140,9 @@ pub fn matmul(
         return;
     }
     // A line more than needed, so that rows of 4,096 bytes do not fall into the same set of the cache.
-    let stride = cols.next_multiple_of(64) + 64;
-    scratch::with_bytes(n * stride, |q| {
+    let stride = cols.next_multiple_of(DEPTH_STEP) + 64;
+    // Tiles are read whole; what stands in rows that do not exist is not used.
+    scratch::with_bytes(n.next_multiple_of(16) * stride, |q| {
         scratch::with(n, |scales| {
             quantize_rows(pool, q, scales, x, cols, stride);
             product::run(pool, y, q, scales, stride, w, bias, epilogue);

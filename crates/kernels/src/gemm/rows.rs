@@ -236,7 +236,11 @@ fn split_task<E: Epilogue>(
                         }
                     }
                     if range.end == depth {
-                        isa.dispatch(Finish { epilogue: &product.epilogue, rows: strip, cols: &cols });
+                        isa.dispatch(Finish {
+                            epilogue: &product.epilogue,
+                            rows: strip,
+                            cols: &cols,
+                        });
                     }
                 }
             }
