@@ -34,9 +34,9 @@ pub(super) fn columns(depth: usize) -> usize {
     (BYTES / (4 * stream_len(depth.clamp(1, super::rows::DEPTH)) / TILE) / 64 * 64).clamp(64, 512)
 }
 
-/// f32 values that a packed factor of `n` rows (left) or columns (right) takes.
+/// f32 values that a packed factor of `n` rows (left) or columns (right) takes, with a block that is only read ahead.
 pub(super) fn packed_len(n: usize, k: usize) -> usize {
-    n.div_ceil(TILE) * stream_len(k)
+    n.div_ceil(TILE) * stream_len(k) + BLOCK
 }
 
 /// f32 values from one row or column of tiles to the next.

@@ -93,7 +93,9 @@ unsafe fn edge(
 
 /// 32 × 32 sums over `n_blocks` × 32 values of k.
 ///
-/// Each of the six products of parts changes one factor, so that 14 tiles are loaded for 24 products.
+/// Each of the six products of parts changes one factor, so that 14 tiles are loaded for 24 products; a tile is loaded as
+/// soon as its register is free, two products before it is needed. The last loads reach one block beyond the streams
+/// ([`super::packed_len`] has room for it).
 ///
 /// # Safety
 /// c is 32 × 32 at distance `c_stride`; each stream has `n_blocks` blocks of three tiles; tiles are configured as whole.
@@ -127,51 +129,55 @@ unsafe fn step(
             "4:",
             "test {n}, {n}",
             "jz 5f",
-            "2:",
-            // aₕ bₗ
             "tileloadd tmm4, [{a0} + {row}]",
+            "tileloadd tmm5, [{a1} + {row}]",
             "tileloadd tmm6, [{b0} + {row} + 2048]",
             "tileloadd tmm7, [{b1} + {row} + 2048]",
+            "2:",
+            // aₕ bₗ
             "tdpbf16ps tmm0, tmm4, tmm6",
-            "tileloadd tmm5, [{a1} + {row}]",
-            "tdpbf16ps tmm1, tmm4, tmm7",
             "tdpbf16ps tmm2, tmm5, tmm6",
-            "tdpbf16ps tmm3, tmm5, tmm7",
-            // aₕ bₘ
             "tileloadd tmm6, [{b0} + {row} + 1024]",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tdpbf16ps tmm3, tmm5, tmm7",
             "tileloadd tmm7, [{b1} + {row} + 1024]",
+            // aₕ bₘ
             "tdpbf16ps tmm0, tmm4, tmm6",
             "tdpbf16ps tmm1, tmm4, tmm7",
-            "tdpbf16ps tmm2, tmm5, tmm6",
-            "tdpbf16ps tmm3, tmm5, tmm7",
-            // aₘ bₘ
             "tileloadd tmm4, [{a0} + {row} + 1024]",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tdpbf16ps tmm3, tmm5, tmm7",
             "tileloadd tmm5, [{a1} + {row} + 1024]",
+            // aₘ bₘ
             "tdpbf16ps tmm0, tmm4, tmm6",
-            "tdpbf16ps tmm1, tmm4, tmm7",
             "tdpbf16ps tmm2, tmm5, tmm6",
-            "tdpbf16ps tmm3, tmm5, tmm7",
-            // aₘ bₕ
             "tileloadd tmm6, [{b0} + {row}]",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tdpbf16ps tmm3, tmm5, tmm7",
             "tileloadd tmm7, [{b1} + {row}]",
+            // aₘ bₕ
             "tdpbf16ps tmm0, tmm4, tmm6",
             "tdpbf16ps tmm1, tmm4, tmm7",
-            "tdpbf16ps tmm2, tmm5, tmm6",
-            "tdpbf16ps tmm3, tmm5, tmm7",
-            // aₗ bₕ
             "tileloadd tmm4, [{a0} + {row} + 2048]",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tdpbf16ps tmm3, tmm5, tmm7",
             "tileloadd tmm5, [{a1} + {row} + 2048]",
+            // aₗ bₕ
             "tdpbf16ps tmm0, tmm4, tmm6",
             "tdpbf16ps tmm1, tmm4, tmm7",
-            "tdpbf16ps tmm2, tmm5, tmm6",
-            "tdpbf16ps tmm3, tmm5, tmm7",
-            // aₕ bₕ
             "tileloadd tmm4, [{a0} + {row}]",
-            "tileloadd tmm5, [{a1} + {row}]",
-            "tdpbf16ps tmm0, tmm4, tmm6",
-            "tdpbf16ps tmm1, tmm4, tmm7",
             "tdpbf16ps tmm2, tmm5, tmm6",
             "tdpbf16ps tmm3, tmm5, tmm7",
+            "tileloadd tmm5, [{a1} + {row}]",
+            // aₕ bₕ, and the first tiles of the next block
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tileloadd tmm4, [{a0} + {row} + 3072]",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tileloadd tmm6, [{b0} + {row} + 5120]",
+            "tdpbf16ps tmm3, tmm5, tmm7",
+            "tileloadd tmm5, [{a1} + {row} + 3072]",
+            "tileloadd tmm7, [{b1} + {row} + 5120]",
             "add {a0}, {block}",
             "add {a1}, {block}",
             "add {b0}, {block}",
