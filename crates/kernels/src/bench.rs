@@ -15,9 +15,10 @@ use crate::pool::Pool;
 /// What bounds a kernel, measured with all threads of a pool.
 #[derive(Clone, Copy, Debug)]
 pub struct Peaks {
-    /// f32 multiply-adds, counted as two operations, in 10⁹ per second.
+    /// f32 multiply-adds of vectors, counted as two operations, in 10⁹ per second. Products of f32 by tiles of bf16 may
+    /// exceed it.
     pub f32_gflops: f64,
-    /// Products of bytes and their sums, counted as two operations, in 10⁹ per second.
+    /// Products of bytes and their sums, of vectors or of tiles, counted as two operations, in 10⁹ per second.
     pub int8_gops: f64,
     /// Reading memory beyond the caches, in 10⁹ bytes per second.
     pub read_gb_s: f64,

@@ -35,11 +35,29 @@ pub(super) fn measure(pool: &Pool, effort: Duration) -> Peaks {
             black_box(pool.isa().dispatch_bytes(Bytes { factor: black_box(0x0101_0101) }));
         });
     });
+    let by_vectors = 4.0 * operations / byte_operations / 1e9;
     Peaks {
         f32_gflops: f32_gflops(pool, effort),
-        int8_gops: 4.0 * operations / byte_operations / 1e9,
+        int8_gops: by_vectors.max(tile_gops(pool, effort)),
         read_gb_s: read_bandwidth(pool, effort),
     }
+}
+
+/// Products of bytes by tiles; 0 where there are none.
+#[cfg(target_arch = "x86_64")]
+fn tile_gops(pool: &Pool, effort: Duration) -> f64 {
+    use crate::tiles::{OPERATIONS, multiply_bytes};
+    let Some(tiles) = pool.isa().tiles() else { return 0.0 };
+    let n_threads = pool.n_threads();
+    let seconds = best_seconds(effort, || {
+        pool.run(n_threads, |_| multiply_bytes(tiles, STEPS));
+    });
+    (n_threads * STEPS * OPERATIONS) as f64 / seconds / 1e9
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn tile_gops(_: &Pool, _: Duration) -> f64 {
+    0.0
 }
 
 struct MultiplyAdd {

@@ -125,8 +125,10 @@ impl<E: Finish> Kernel for With<Product<'_>, E> {
         let With(product, end) = self;
         #[cfg(target_arch = "x86_64")]
         if let Some(tiles) = product.tiles {
-            // SAFETY: tiles are configured while the product runs.
-            return tiles.with(|| unsafe { product.by_tiles(lanes, end) });
+            let _configured = tiles.configure();
+            // SAFETY: they are configured.
+            unsafe { product.by_tiles(lanes, end) };
+            return;
         }
         for panel in product.panels.clone() {
             let bias = product.bias_of(panel);

@@ -22,7 +22,7 @@ pub(super) struct Sums(pub(super) [[i32; 2 * PANEL]; ROWS]);
 ///
 /// # Safety
 /// `x` and `lower` point to 16 rows each at distance `stride`, the panels to as many inputs; tiles are configured as
-/// whole ([`crate::tiles::Tiles::with`]).
+/// whole ([`crate::tiles::Tiles::configure`]).
 pub(super) unsafe fn sums(
     sums: &mut Sums,
     [x, lower]: [*const u8; 2],

@@ -23,19 +23,7 @@ pub(in crate::gemm) unsafe fn multiply(
     (n_rows, n_cols, k): (usize, usize, usize),
     update: Update,
 ) {
-    // SAFETY: the caller's promise.
-    tiles.with(|| unsafe { steps(c, c_stride, (a, b), (n_rows, n_cols, k), update) });
-}
-
-/// # Safety
-/// As [`multiply`], with tiles configured as whole.
-unsafe fn steps(
-    c: *mut f32,
-    c_stride: usize,
-    (a, b): (&[f32], &[f32]),
-    (n_rows, n_cols, k): (usize, usize, usize),
-    update: Update,
-) {
+    let _configured = tiles.configure();
     let stream = stream_len(k);
     let n_blocks = k.div_ceil(TILE_K);
     for col in (0..n_cols).step_by(STEP) {
