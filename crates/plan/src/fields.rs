@@ -32,6 +32,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("cluster.usd_per_chip_hour", "a number of US dollars", "usd_per_chip_hour = 2.5"),
     ("cluster.usd_per_kwh", "a number of US dollars", "usd_per_kwh = 0.08"),
     ("cluster.power_share", "a share of board power", "power_share = 0.8"),
+    ("cluster.idle_share", "a share of board power, of a chip without work", "idle_share = 0.1"),
     ("cluster.host_share", "a share of board power", "host_share = 0.6"),
     ("cluster.pue", "a number, all power over that of the computers", "pue = 1.25"),
     ("cluster.gco2_per_kwh", "a number of grams of CO2", "gco2_per_kwh = 380"),

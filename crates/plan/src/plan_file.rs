@@ -87,6 +87,8 @@ pub struct ClusterPart {
     pub usd_per_kwh: Option<f64>,
     /// Mean share of board power drawn while training (60-90 %).
     pub power_share: Option<f64>,
+    /// Share of board power that a chip draws which is on and has no work.
+    pub idle_share: Option<f64>,
     /// Host, network and storage, as a share of board power.
     pub host_share: Option<f64>,
     pub pue: Option<f64>,
@@ -126,6 +128,7 @@ pub struct Cluster {
     pub usd_per_chip_hour: f64,
     pub usd_per_kwh: f64,
     pub power_share: f64,
+    pub idle_share: f64,
     pub host_share: f64,
     pub pue: f64,
     pub gco2_per_kwh: f64,
@@ -133,7 +136,10 @@ pub struct Cluster {
     pub chip_hours_per_failure: f64,
     pub save_s: f64,
     pub restart_s: f64,
+    /// With host, network, storage and the building's overhead.
     pub watts_per_chip: f64,
+    /// The same for a chip without work. Host, network and storage are taken to draw as ever: an upper bound.
+    pub watts_per_idle_chip: f64,
 }
 
 /// A plan with everything looked up.
@@ -302,6 +308,7 @@ impl ClusterPart {
             usd_per_chip_hour: None,
             usd_per_kwh: None,
             power_share: None,
+            idle_share: None,
             host_share: None,
             pue: None,
             gco2_per_kwh: None,
@@ -326,6 +333,8 @@ impl ClusterPart {
         };
         let chips = within("cluster.chips", "chips", self.chips, 1.0, 1e7, "chips = 16384")?;
         let power_share = check("power_share", "of board power", self.power_share, 0.8, 0.05, 1.2)?;
+        // Round: drivers show some 70 of the 700 W of an H100 that waits.
+        let idle_share = check("idle_share", "of board power", self.idle_share, 0.1, 0.0, 1.2)?;
         let host_share = check("host_share", "of board power", self.host_share, 0.6, 0.0, 3.0)?;
         let pue = check("pue", "", self.pue, 1.25, 1.0, 3.0)?;
         let hour = if chip.hour_usd > 0.0 { chip.hour_usd } else { 5.0 };
@@ -341,6 +350,7 @@ impl ClusterPart {
             )?,
             usd_per_kwh: check("usd_per_kwh", "US dollars", self.usd_per_kwh, 0.08, 0.0, 10.0)?,
             power_share,
+            idle_share,
             host_share,
             pue,
             gco2_per_kwh: check("gco2_per_kwh", "g", self.gco2_per_kwh, 380.0, 0.0, 2000.0)?,
@@ -356,6 +366,7 @@ impl ClusterPart {
             save_s: check("save_s", "seconds", self.save_s, 15.0, 0.01, 1e5)?,
             restart_s: check("restart_s", "seconds", self.restart_s, 480.0, 0.0, 1e6)?,
             watts_per_chip: chip.watts * (power_share + host_share) * pue,
+            watts_per_idle_chip: chip.watts * (idle_share + host_share) * pue,
         };
         Ok((chip, cluster))
     }

@@ -124,6 +124,9 @@ pub fn search_page(plan: &Plan<'_>, found: &Found) -> String {
         found.fitting
     );
     body += &layouts(found);
+    if let Some(idle) = found.best.first().and_then(|best| best.run.idle_in_words()) {
+        let _ = writeln!(body, "<p>With the first layout, {}</p>", escape(&idle));
+    }
     body += "<h2>Where a step's seconds go</h2>\n";
     let parts = [
         "products",

@@ -185,7 +185,8 @@ fn print_search(name: &str, found: &Found) -> anyhow::Result<()> {
         100.0 * run.goodput,
         run.hours_between_failures,
         run.checkpoint_interval_s
-    ))
+    ))?;
+    run.idle_in_words().map_or(Ok(()), output::line)
 }
 
 fn show_timeline(path: &Path, html: Option<&Path>, as_json: bool) -> anyhow::Result<()> {

@@ -118,6 +118,7 @@ function Money({ plan, overview, set }) {
     ${one("gco2_per_kwh", "Grid, g CO₂e per kWh", LADDERS.grid, whole)}
     <details><summary>Power</summary>
       ${one("power_share", "Drawn, of board power", LADDERS.power, (n) => percent(100 * n))}
+      ${one("idle_share", "Drawn by idle chips, of board power", LADDERS.idle, (n) => percent(100 * n))}
       ${one("host_share", "Hosts and network, of board power", LADDERS.host, (n) => percent(100 * n))}
       ${one("pue", "PUE of the building", LADDERS.pue, (n) => n.toFixed(2))}
       ${one("usd_per_kwh", "Price of a kWh", LADDERS.kwh, cents)}

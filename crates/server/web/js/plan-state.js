@@ -32,6 +32,7 @@ export const LADDERS = {
   hour: range(0.5, 12, 0.25),
   kwh: range(0.02, 0.4, 0.01),
   power: range(0.4, 1, 0.05),
+  idle: range(0, 0.5, 0.02),
   host: range(0, 1.2, 0.05),
   pue: range(1, 2, 0.05),
   grid: range(0, 900, 20),
