@@ -24,7 +24,11 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("training.sequence", "a number of tokens", "sequence = 8192"),
     ("training.global_batch", "a number of sequences per step", "global_batch = 2048"),
     ("training.precision", "bf16, fp16, fp8, mxfp8 or nvfp4, in quotes", "precision = \"bf16\""),
-    ("training.software", "the name of a software generation", "software = \"bridge-2026-04\""),
+    (
+        "training.software",
+        "the name of a software generation; without it, the chip's usual one",
+        "software = \"bridge-2026-04\"",
+    ),
     ("cluster.chip", "the name of a chip, in quotes", "chip = \"H100\""),
     ("cluster.chips", "a number of chips", "chips = 16384"),
     ("cluster.domain", "a number of chips in a scale-up network", "domain = 8"),

@@ -200,6 +200,38 @@ fn activation_memory_agrees_with_published_figures_and_never_fits_falsely() {
     }
 }
 
+/// A plan for a Blackwell chip is costed with the newest software that was published for it. The runs of that software are
+/// predicted by it, and by Megatron-Core of 2024 more than twice as far off.
+#[test]
+fn the_usual_software_of_blackwell_predicts_its_runs_and_that_of_2024_does_not() {
+    let constants = constants::fitted();
+    let runs = table();
+    let predicted = predictions(&runs);
+    let mut errors: BTreeMap<&str, [Vec<f64>; 2]> = BTreeMap::new();
+    for run in &runs {
+        let (Ok(chip), Some(own)) = (run.chip(), predicted.get(&run.id)) else { continue };
+        let (Some(seq), Some(batch)) = (run.seq, run.global_batch) else { continue };
+        let Some(measured) = own.measured_step_s else { continue };
+        if own.stack != chip.software || !chip.software.starts_with("bridge") {
+            continue;
+        }
+        let shape = run.shape(&mut Vec::new()).unwrap();
+        for (at, name) in [chip.software.as_str(), "megatron-core-2024"].into_iter().enumerate() {
+            let stack = &constants.stack[name];
+            let job = Job::new(shape, chip, run.precision(), seq, batch, stack, constants);
+            let step_s = job.step(&own.layout).total_s;
+            errors.entry(&chip.name).or_default()[at].push(100.0 * (step_s / measured - 1.0));
+        }
+    }
+    let chips: Vec<&str> = errors.keys().copied().collect();
+    assert_eq!(chips, ["B200", "B300", "GB200", "GB300"]);
+    for (chip, lists) in errors {
+        let [usual, old] = lists.map(|list| Errors::of(&list).unwrap());
+        eprintln!("{chip}: {usual:?}, with the software of 2024 {old:?}");
+        assert!(usual.median < 10.0 && old.mean > 2.0 * usual.mean, "{chip}: {usual:?} {old:?}");
+    }
+}
+
 /// For each model and number of chips in vTrain's table: the measured time of the layout that we call best, over
 /// the best measured time.
 #[test]

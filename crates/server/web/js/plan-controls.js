@@ -78,7 +78,8 @@ function Training({ plan, overview, known, set, change }) {
     <${Slider} id="batch" label="Sequences per step" ladder=${LADDERS.batch} value=${batch} show=${whole} onChange=${(n) => set("training", { global_batch: Math.max(1, Math.round(n)) })} note=${`${short(batch * training.sequence)} tokens a step`} />
     <${Choice} label="Number format" options=${possible} value=${training.precision} onChange=${(precision) => set("training", { precision })} />
     <div class="pick"><label for="software">Software</label>
-      <select id="software" value=${training.software} onChange=${(event) => set("training", { software: event.target.value })}>
+      <select id="software" value=${training.software ?? ""} onChange=${(event) => set("training", { software: event.target.value || null })}>
+        <option value="" selected=${!training.software}>usual: ${chip?.software}</option>
         ${known.software.map(({ name }) => html`<option value=${name} selected=${name === training.software}>${name}</option>`)}</select></div>
   </fieldset>`;
 }

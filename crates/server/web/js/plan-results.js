@@ -38,7 +38,7 @@ export function Headline({ overview, chosen }) {
     ${one(percent(chosen.mfu_pct), "of peak (MFU)", `${short(chosen.tokens_per_s)} tokens/s`)}
   </dl>
   <p class="small soft numbers">${short(overview.parameters)} parameters on ${short(overview.tokens)} tokens are ${power(overview.model_flop)} FLOP, ${times(overview.gpt4_multiple)} GPT-4’s.
-    ${" "}${whole(overview.layouts)} layouts costed in ${Math.max(1, Math.round(1000 * overview.seconds))} ms on ${overview.threads} threads, ${whole(overview.fitting)} fit. Ranges hold nine cases in ten.</p>`;
+    ${" "}${whole(overview.layouts)} layouts costed in ${Math.max(1, Math.round(1000 * overview.seconds))} ms on ${overview.threads} threads, ${whole(overview.fitting)} fit. Software ${overview.software.name}${overview.software.usual && ", usual on this chip"}. Ranges hold nine cases in ten.</p>`;
 }
 
 export function Layouts({ overview, at, choose }) {
