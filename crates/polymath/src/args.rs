@@ -193,7 +193,9 @@ pub enum CorpusCommand {
 pub enum PlanCommand {
     /// Predict step time, utilisation and memory of the runs in a table.
     Predict {
-        /// Tab-separated table; columns as in crates/plan/data/published_runs.tsv, any may be empty.
+        /// Tab-separated table; columns as in crates/plan/data/published_runs.tsv, any may be empty. K, M, B and T
+        /// behind a number are decimal (a batch of 4K is 4,000), but those of contexts (`seq`) and widths are binary
+        /// (8K is 8,192).
         #[arg(long, value_name = "FILE")]
         runs: PathBuf,
         /// Write predicted against measured times as one HTML page.

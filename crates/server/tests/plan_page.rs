@@ -126,12 +126,13 @@ fn moving_a_slider_changes_the_plan() {
     assert!(slower > before, "{before} days, then {slower}");
 
     // Any number can be typed; a wrong one says which field and how to say it.
-    let exact = ".slider:has(#chips) .exact";
-    let retype = |text: &str| {
+    let type_at = |slider: &str, text: &str| {
+        let exact = format!(".slider:has(#{slider}) .exact");
         let field = format!("document.querySelector('{exact}')");
         browser.run(&format!("{field}.focus(); {field}.select()"));
-        browser.type_into(exact, &format!("{text}\n"));
+        browser.type_into(&exact, &format!("{text}\n"));
     };
+    let retype = |text: &str| type_at("chips", text);
     retype("16384");
     browser.wait_for(&format!("{shown} === '{first}' && {chips}.ariaValueText === '16,384'"));
     assert_eq!(headline(&browser, "days"), before);
@@ -151,6 +152,13 @@ fn moving_a_slider_changes_the_plan() {
     browser.evaluate("document.getElementById('month').focus()");
     browser.press("\u{e011}");
     assert!(browser.text("#month-says").starts_with("December 2023: 22,000 chips"));
+
+    // K is a thousand, except of contexts, which are powers of two.
+    for (slider, text, value) in [("sequence", "8K", "8,192"), ("batch", "4K", "4,000")] {
+        type_at(slider, text);
+        browser
+            .wait_for(&format!("document.getElementById('{slider}').ariaValueText === '{value}'"));
+    }
 
     browser.click("#accuracy ~ .kinds button:nth-child(3)");
     browser.wait_for("document.querySelectorAll('.run.dim').length > 100");

@@ -74,7 +74,7 @@ function Training({ plan, overview, known, set, change }) {
     ${byDays
       ? html`<${Slider} id="days" label="Days" ladder=${LADDERS.days} value=${training.days} show=${(n) => String(Number(n.toPrecision(4)))} onChange=${(days) => setLength({ days })} note=${overview && `enough for ${short(overview.tokens)} tokens`} />`
       : html`<${Slider} id="tokens" label="Tokens" ladder=${LADDERS.tokens} value=${training.tokens} show=${short} onChange=${(tokens) => setLength({ tokens })} />`}
-    <${Slider} id="sequence" label="Sequence" ladder=${LADDERS.sequence} value=${training.sequence} show=${whole} onChange=${(sequence) => set("training", { sequence: Math.round(sequence) })} />
+    <${Slider} id="sequence" label="Sequence" ladder=${LADDERS.sequence} value=${training.sequence} show=${whole} thousand=${1024} onChange=${(sequence) => set("training", { sequence: Math.round(sequence) })} />
     <${Slider} id="batch" label="Sequences per step" ladder=${LADDERS.batch} value=${batch} show=${whole} onChange=${(n) => set("training", { global_batch: Math.max(1, Math.round(n)) })} note=${`${short(batch * training.sequence)} tokens a step`} />
     <${Choice} label="Number format" options=${possible} value=${training.precision} onChange=${(precision) => set("training", { precision })} />
     <div class="pick"><label for="software">Software</label>
