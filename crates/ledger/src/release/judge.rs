@@ -59,6 +59,9 @@ pub struct Verdict {
     pub reviews: Vec<Review>,
     /// Signature files that do not count, and why.
     pub ignored: Vec<String>,
+    /// The manifest as it was read for this judgement: what a reviewer signs. The file may have been exchanged since.
+    #[serde(skip)]
+    pub manifest: String,
 }
 
 /// Judges the model at `model` (a folder or a file) by the policy's text and meaning. Reads every byte of the model.
@@ -109,6 +112,7 @@ pub fn judge(model: &Path, policy: &Policy, policy_text: &str) -> Result<Verdict
         faults,
         reviews,
         ignored,
+        manifest: text,
     })
 }
 
