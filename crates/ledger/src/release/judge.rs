@@ -8,8 +8,7 @@ use super::files::{FileHash, manifest_path, survey};
 use super::manifest::Manifest;
 use super::policy::{Comparison, Policy};
 use super::review::{self, Decision, Review};
-use crate::Error;
-use crate::journal::sha256_hex;
+use crate::{Error, sha256};
 
 /// A reason why the gate stays shut.
 #[derive(Debug, Clone, PartialEq, Serialize, thiserror::Error)]
@@ -77,7 +76,7 @@ pub fn judge(model: &Path, policy: &Policy, policy_text: &str) -> Result<Verdict
     })?;
     let manifest = Manifest::parse(&text)?;
     let mut faults = compare_files(&manifest.files, &survey(model)?);
-    if manifest.policy.sha256 != sha256_hex(policy_text.as_bytes()) {
+    if manifest.policy.sha256 != sha256::of(policy_text.as_bytes()) {
         let was = &manifest.policy;
         let (was, was_sha256) = (was.name.clone(), was.sha256.clone());
         faults.push(Fault::OtherPolicy { was, was_sha256 });
