@@ -170,8 +170,8 @@ pub enum CorpusCommand {
         /// Write the classifier here, for `hazard.classifier` of a description.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
-        /// Probability from which the classifier's word counts.
-        #[arg(long, default_value_t = 0.5)]
+        /// Probability, from 0 to 1, from which the classifier's word counts in every row of the table.
+        #[arg(long, value_name = "P", default_value_t = 0.5)]
         threshold: f32,
         #[arg(long, value_name = "S", default_value_t = 0)]
         seed: u64,
