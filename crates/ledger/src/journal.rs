@@ -19,10 +19,9 @@ use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::record::{Entry, Record, Resumed, RunStarted};
-use crate::{Error, Timestamp};
+use crate::{Error, Timestamp, sha256};
 
 /// `previous` of the first line.
 const NOTHING_BEFORE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -158,7 +157,7 @@ impl Journal {
         let line = LineToWrite { previous: &self.head, at, record };
         let mut bytes = serde_json::to_vec(&line)
             .map_err(|cause| Error::io("write", &self.path, std::io::Error::other(cause)))?;
-        let head = sha256_hex(&bytes);
+        let head = sha256::of(&bytes);
         bytes.push(b'\n');
         if let Err(cause) = self.file.write_all(&bytes) {
             // Part of the line may stand; the next one must not be glued to it. If even this fails, opening the
@@ -198,7 +197,7 @@ fn scan(mut reader: impl BufRead, path: &Path) -> Result<(Contents, u64), Error>
         let entry = check(&text, line, &contents.head, path)?;
         last_step = expect_in_order(&entry.record, last_step, line, path)?;
         contents.entries.push(entry);
-        contents.head = sha256_hex(&text);
+        contents.head = sha256::of(&text);
         bytes += n as u64;
     }
     if contents.entries.is_empty() {
@@ -250,9 +249,4 @@ fn lock(file: &File, path: &Path) -> Result<(), Error> {
         // Some network file systems know no locks; the run matters more than the guard.
         Err(TryLockError::Error(_)) => Ok(()),
     }
-}
-
-/// As `sha256sum` prints it.
-pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,6 +5,7 @@
 
 mod error;
 mod number;
+mod sha256;
 
 pub mod record;
 

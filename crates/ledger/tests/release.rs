@@ -65,9 +65,8 @@ impl Scene {
     }
 
     fn sign(&self, keys: &Keys, decision: &Decision) -> PathBuf {
-        let text = std::fs::read_to_string(manifest_path(self.path())).expect("a manifest");
         let policy = self.policy();
-        sign(self.path(), &text, &policy, &keys.secret, decision, Timestamp::UNIX_EPOCH)
+        sign(self.path(), &self.verdict(), &policy, &keys.secret, decision, Timestamp::UNIX_EPOCH)
             .expect("signed")
     }
 
@@ -160,6 +159,26 @@ fn a_manifest_that_was_touched_after_signing_has_no_approvals() {
     assert_eq!(verdict.ignored.len(), 2, "{:?}", verdict.ignored);
 }
 
+/// Another manifest, put in place between the judgement and the signature, is not the one that is signed.
+#[test]
+fn what_was_judged_is_what_is_signed() {
+    let scene = Scene::new();
+    scene.make(None);
+    let judged = scene.verdict();
+    let path = manifest_path(scene.path());
+    assert_eq!(judged.manifest, std::fs::read_to_string(&path).expect("read"));
+    let exchanged = judged.manifest.replace("nothing of medicine", "all of medicine");
+    std::fs::write(&path, &exchanged).expect("written");
+    let (policy, at) = (scene.policy(), Timestamp::UNIX_EPOCH);
+    for keys in &scene.reviewers[..2] {
+        sign(scene.path(), &judged, &policy, &keys.secret, &Decision::Approves, at)
+            .expect("signed");
+    }
+    assert_eq!(scene.verdict().faults, [Fault::TooFew { have: 0, need: 2 }]);
+    std::fs::write(&path, &judged.manifest).expect("written");
+    assert!(scene.verdict().released);
+}
+
 #[test]
 fn an_objection_outweighs_approvals_and_tells_its_reason() {
     let scene = Scene::new().approved();
@@ -180,11 +199,12 @@ fn an_objection_outweighs_approvals_and_tells_its_reason() {
 fn keys_that_the_policy_does_not_name_neither_sign_nor_count() {
     let scene = Scene::new();
     scene.make(None);
-    let text = std::fs::read_to_string(manifest_path(scene.path())).expect("read");
+    let verdict = scene.verdict();
+    let text = &verdict.manifest;
     let policy = scene.policy();
     let at = Timestamp::UNIX_EPOCH;
     let refused =
-        sign(scene.path(), &text, &policy, &scene.outsider.secret, &Decision::Approves, at);
+        sign(scene.path(), &verdict, &policy, &scene.outsider.secret, &Decision::Approves, at);
     assert!(refused.expect_err("no reviewer").to_string().contains("belongs to no reviewer"));
     // A file written by hand, with a reviewer's name for it.
     let forged =
@@ -298,13 +318,13 @@ fn a_single_file_has_its_manifest_beside_it() {
     let manifest = Manifest::make(&file, &sources, Timestamp::UNIX_EPOCH).expect("made");
     manifest.write(&file, false).expect("written");
     assert!(manifest.write(&file, false).is_err(), "a manifest is not overwritten unasked");
-    let text = std::fs::read_to_string(manifest_path(&file)).expect("read");
+    let policy = scene.policy();
+    let verdict = || judge(&file, &policy, &scene.policy).expect("a verdict");
     for keys in &scene.reviewers[..2] {
-        let policy = scene.policy();
-        sign(&file, &text, &policy, &keys.secret, &Decision::Approves, Timestamp::UNIX_EPOCH)
-            .expect("signed");
+        let at = Timestamp::UNIX_EPOCH;
+        sign(&file, &verdict(), &policy, &keys.secret, &Decision::Approves, at).expect("signed");
     }
-    assert!(judge(&file, &scene.policy(), &scene.policy).expect("a verdict").released);
+    assert!(verdict().released);
 }
 
 #[test]

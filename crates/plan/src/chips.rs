@@ -91,6 +91,8 @@ pub struct Chip {
     pub hour_usd: f64,
     /// Year and month of first delivery.
     pub date: String,
+    /// The generation of training software that a plan takes unless it names one, as in `data/constants.toml`.
+    pub software: String,
     pub source: String,
 }
 

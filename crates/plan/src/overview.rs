@@ -12,7 +12,7 @@ use crate::chips::{self, Chip};
 use crate::constants;
 use crate::fields::explained;
 use crate::flags::{Flags, flags};
-use crate::plan_file::{self, Cluster, Plan, PlanFile};
+use crate::plan_file::{self, Cluster, Plan, PlanFile, Software};
 use crate::predict::{Outcome, held_out, predict};
 use crate::runs;
 use crate::search::{self, Candidate, Found};
@@ -29,6 +29,7 @@ pub struct Overview {
     /// Model FLOPs of the whole run, causal attention counted once, and as a multiple of GPT-4's.
     pub model_flop: f64,
     pub gpt4_multiple: f64,
+    pub software: Software,
     pub cluster: Cluster,
     #[serde(flatten)]
     pub found: Found,
@@ -79,6 +80,7 @@ pub fn overview(file: &PlanFile, threads: usize, stop: &AtomicBool) -> Result<Ov
         active_parameters: plan.job.shape.active_parameters(),
         model_flop,
         gpt4_multiple: model_flop / GPT4_FLOP.mid,
+        software: plan.software.clone(),
         cluster: plan.cluster,
         reasons: found.best.iter().map(|candidate| search::compare(candidate, best)).collect(),
         flags: flags(&plan, &best.layout),
@@ -133,14 +135,15 @@ fn with_utilisation(file: &PlanFile, best: &Candidate) -> PlanFile {
 #[derive(Debug, Serialize)]
 pub struct Known {
     pub chips: Vec<&'static Chip>,
-    pub software: Vec<Software>,
+    pub software: Vec<Generation>,
     pub examples: Vec<PlanFile>,
     pub points: Vec<Point>,
     pub groups: Vec<Group>,
 }
 
+/// Training software as the table of constants has it.
 #[derive(Debug, Serialize)]
-pub struct Software {
+pub struct Generation {
     pub name: &'static str,
     pub date: f64,
 }
@@ -185,7 +188,7 @@ static KNOWN: LazyLock<Known> = LazyLock::new(|| {
         software: constants
             .stack
             .iter()
-            .map(|(name, stack)| Software { name, date: stack.date })
+            .map(|(name, stack)| Generation { name, date: stack.date })
             .collect(),
         examples: EXAMPLES.iter().map(example).collect(),
         groups: by_group(&predictions)

@@ -60,17 +60,12 @@ pub struct TrainingPart {
     pub global_batch: f64,
     #[serde(default = "bf16")]
     pub precision: String,
-    /// A generation of software in the table of constants.
-    #[serde(default = "usual_software")]
-    pub software: String,
+    /// A generation of software in the table of constants; without it, the chip's usual one.
+    pub software: Option<String>,
 }
 
 fn bf16() -> String {
     "bf16".into()
-}
-
-fn usual_software() -> String {
-    "megatron-core-2024".into()
 }
 
 /// Chips, their wiring, prices and failures. What is left out has the chip table's value or the default here.
@@ -87,6 +82,8 @@ pub struct ClusterPart {
     pub usd_per_kwh: Option<f64>,
     /// Mean share of board power drawn while training (60-90 %).
     pub power_share: Option<f64>,
+    /// Share of board power that a chip draws which is on and has no work.
+    pub idle_share: Option<f64>,
     /// Host, network and storage, as a share of board power.
     pub host_share: Option<f64>,
     pub pue: Option<f64>,
@@ -126,6 +123,7 @@ pub struct Cluster {
     pub usd_per_chip_hour: f64,
     pub usd_per_kwh: f64,
     pub power_share: f64,
+    pub idle_share: f64,
     pub host_share: f64,
     pub pue: f64,
     pub gco2_per_kwh: f64,
@@ -133,7 +131,10 @@ pub struct Cluster {
     pub chip_hours_per_failure: f64,
     pub save_s: f64,
     pub restart_s: f64,
+    /// With host, network, storage and the building's overhead.
     pub watts_per_chip: f64,
+    /// The same for a chip without work. Host, network and storage are taken to draw as ever: an upper bound.
+    pub watts_per_idle_chip: f64,
 }
 
 /// A plan with everything looked up.
@@ -145,8 +146,34 @@ pub struct Plan<'a> {
     pub tokens: f64,
     /// Days to train for, in place of tokens.
     pub days: Option<f64>,
+    pub software: Software,
     pub cluster: Cluster,
     pub search: SearchPart,
+}
+
+/// The generation of training software that a plan is costed with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Software {
+    /// As in the table of constants.
+    pub name: String,
+    /// Taken because the chip table calls it usual, not because the plan names it.
+    pub usual: bool,
+}
+
+impl Software {
+    fn of(training: &TrainingPart, chip: &Chip) -> Self {
+        match &training.software {
+            Some(name) => Self { name: name.clone(), usual: false },
+            None => Self { name: chip.software.clone(), usual: true },
+        }
+    }
+}
+
+impl std::fmt::Display for Software {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let why = if self.usual { "usual on this chip" } else { "as the plan says" };
+        write!(f, "{} ({why})", self.name)
+    }
 }
 
 /// Parses the text of a plan; `file` is for messages.
@@ -302,6 +329,7 @@ impl ClusterPart {
             usd_per_chip_hour: None,
             usd_per_kwh: None,
             power_share: None,
+            idle_share: None,
             host_share: None,
             pue: None,
             gco2_per_kwh: None,
@@ -326,6 +354,8 @@ impl ClusterPart {
         };
         let chips = within("cluster.chips", "chips", self.chips, 1.0, 1e7, "chips = 16384")?;
         let power_share = check("power_share", "of board power", self.power_share, 0.8, 0.05, 1.2)?;
+        // Round: drivers show some 70 of the 700 W of an H100 that waits.
+        let idle_share = check("idle_share", "of board power", self.idle_share, 0.1, 0.0, 1.2)?;
         let host_share = check("host_share", "of board power", self.host_share, 0.6, 0.0, 3.0)?;
         let pue = check("pue", "", self.pue, 1.25, 1.0, 3.0)?;
         let hour = if chip.hour_usd > 0.0 { chip.hour_usd } else { 5.0 };
@@ -341,6 +371,7 @@ impl ClusterPart {
             )?,
             usd_per_kwh: check("usd_per_kwh", "US dollars", self.usd_per_kwh, 0.08, 0.0, 10.0)?,
             power_share,
+            idle_share,
             host_share,
             pue,
             gco2_per_kwh: check("gco2_per_kwh", "g", self.gco2_per_kwh, 380.0, 0.0, 2000.0)?,
@@ -356,6 +387,7 @@ impl ClusterPart {
             save_s: check("save_s", "seconds", self.save_s, 15.0, 0.01, 1e5)?,
             restart_s: check("restart_s", "seconds", self.restart_s, 480.0, 0.0, 1e6)?,
             watts_per_chip: chip.watts * (power_share + host_share) * pue,
+            watts_per_idle_chip: chip.watts * (idle_share + host_share) * pue,
         };
         Ok((chip, cluster))
     }
@@ -379,7 +411,8 @@ impl PlanFile {
             let reason = "bf16, fp16, fp8, mxfp8 and nvfp4 are known";
             Error::field("training.precision", &training.precision, reason, "precision = \"bf16\"")
         })?;
-        let stack = stack(&training.software, constants)?;
+        let software = Software::of(training, chip);
+        let stack = stack(&software.name, constants)?;
         let sequence =
             within("training.sequence", "tokens", training.sequence, 1.0, 1e8, "sequence = 8192")?;
         let batch = within(
@@ -406,6 +439,7 @@ impl PlanFile {
             job,
             tokens,
             days,
+            software,
             cluster,
             search: self.search.clone(),
         })
@@ -436,7 +470,8 @@ impl TrainingPart {
 fn stack<'a>(name: &str, constants: &'a Constants) -> Result<&'a Stack, Error> {
     constants.stack.get(name).ok_or_else(|| {
         let known: Vec<&str> = constants.stack.keys().map(String::as_str).collect();
-        let reason = format!("known are {}", known.join(", "));
+        let reason =
+            format!("known are {}; without it the chip's usual one is taken", known.join(", "));
         Error::field("training.software", name, &reason, "software = \"megatron-core-2024\"")
     })
 }
@@ -456,6 +491,30 @@ mod tests {
         let resolved = parse(&text, "plan.toml")
             .and_then(|plan| plan.resolve(Path::new("."), constants::fitted()).map(|_| ()));
         resolved.unwrap_err().to_string()
+    }
+
+    fn software(chip: &str, more: &str) -> String {
+        let text = GOOD.replace("H100", chip).replace("[cluster]", &format!("{more}\n[cluster]"));
+        let plan = parse(&text, "p").unwrap();
+        plan.resolve(Path::new("."), constants::fitted()).unwrap().software.to_string()
+    }
+
+    #[test]
+    fn software_follows_the_chip_unless_the_plan_names_it() {
+        for chip in chips::all() {
+            assert!(constants::fitted().stack.contains_key(&chip.software), "{}", chip.name);
+            let usual = match chip.name.as_str() {
+                name if name.starts_with("TPU") => "jax-tpu",
+                name if name.contains("B200") || name.contains("B300") => "bridge-2026",
+                _ => "megatron-core-2024",
+            };
+            let told = software(&chip.name, "");
+            assert!(told.starts_with(usual) && told.ends_with("(usual on this chip)"), "{told}");
+        }
+        let named = software("GB200", "software=\"megatron-core-2024\"");
+        assert_eq!(named, "megatron-core-2024 (as the plan says)");
+        let unknown = error("tokens=1e12", "tokens=1e12\nsoftware=\"megatron-1999\"");
+        assert!(unknown.contains("training.software") && unknown.contains("usual"), "{unknown}");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use crate::constants::Constants;
-use crate::plan_file::{ClusterPart, Plan, SearchPart};
+use crate::plan_file::{ClusterPart, Plan, SearchPart, Software};
 use crate::predict::{Outcome, predict_one};
 use crate::runs::Run;
 use crate::search::search;
@@ -53,6 +53,7 @@ fn standing(run: &Run, constants: &Constants, threads: usize) -> Option<Standing
         job,
         tokens: 1e12,
         days: None,
+        software: Software { name: own.stack.clone(), usual: false },
         cluster,
         search: search_part,
     };

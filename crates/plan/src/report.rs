@@ -112,18 +112,22 @@ fn bars(
 pub fn search_page(plan: &Plan<'_>, found: &Found) -> String {
     let cluster = &plan.cluster;
     let mut body = format!(
-        "<p>{:.1} billion parameters ({:.1} active), {:.1} trillion tokens, {} {} chips. {} layouts were costed in {:.2} \
-         seconds; {} fit.</p>\n",
+        "<p>{:.1} billion parameters ({:.1} active), {:.1} trillion tokens, {} {} chips, software {}. {} layouts were costed in \
+         {:.2} seconds; {} fit.</p>\n",
         plan.job.shape.parameters() / 1e9,
         plan.job.shape.active_parameters() / 1e9,
         plan.tokens / 1e12,
         cluster.chips,
         escape(&plan.job.chip.name),
+        escape(&plan.software.to_string()),
         found.layouts,
         found.seconds,
         found.fitting
     );
     body += &layouts(found);
+    if let Some(idle) = found.best.first().and_then(|best| best.run.idle_in_words()) {
+        let _ = writeln!(body, "<p>With the first layout, {}</p>", escape(&idle));
+    }
     body += "<h2>Where a step's seconds go</h2>\n";
     let parts = [
         "products",

@@ -3,6 +3,10 @@
 //! Tables by other people have holes. A missing size that a well-known family settles is taken from
 //! `data/families.toml`; a missing choice gets a usual value and is named in the prediction; a row without the
 //! sizes themselves gets a reason instead of a prediction.
+//!
+//! A number may have a letter behind it. Contexts (`seq`) and widths (`hidden`, `ffn`, `moe_ffn`) are powers of two, so
+//! that their `8K` is 8,192 and `1M` 1,048,576; what is counted is decimal: parameters, vocabulary, batch, chips,
+//! layers and experts, of which `4K` is 4,000, and M, G or B, and T are millions, billions and trillions.
 
 use std::sync::LazyLock;
 
@@ -96,15 +100,16 @@ pub fn parse(text: &str, file: &str) -> Result<Vec<Run>, Error> {
 fn read<'a>(line: usize, cell: &dyn Fn(&str) -> Option<&'a str>) -> Run {
     let text = |name: &str| cell(name).unwrap_or("").to_string();
     let number = |name: &str| cell(name).and_then(leading_number);
-    let count =
-        |name: &str| number(name).filter(|n| *n >= 1.0 && *n <= 1e9).map(|n| n.round() as u32);
-    let size = |name: &str| {
-        let text = cell(name)?;
-        // `8K` of a context is 8192.
-        let digits = text.trim_end_matches(['k', 'K']);
-        let unit = if digits.len() < text.len() { 1024.0 } else { 1.0 };
-        leading_number(digits).map(|n| n * unit).filter(|n| *n >= 1.0 && *n < 1e12)
+    let size = |name: &str, thousand: f64| {
+        let number = quantity(cell(name)?, thousand, 1.0);
+        number.filter(|n| *n >= 1.0 && *n < 1e12)
     };
+    let counted = |name: &str| size(name, 1000.0);
+    let binary = |name: &str| size(name, 1024.0);
+    let count = |name: &str| counted(name).filter(|n| *n <= 1e9).map(|n| n.round() as u32);
+    // The column's own unit is a billion.
+    let parameters =
+        |name: &str| quantity(cell(name)?, 1000.0, 1e9).filter(|n| *n > 0.0 && *n < 1e18);
     Run {
         line,
         id: cell("id").map_or_else(|| format!("line {line}"), str::to_string),
@@ -112,20 +117,20 @@ fn read<'a>(line: usize, cell: &dyn Fn(&str) -> Option<&'a str>) -> Run {
         model: text("model"),
         notes: text("notes"),
         source: text("source"),
-        layers: size("layers"),
-        hidden: size("hidden"),
-        heads: size("heads"),
-        kv_heads: size("kv_heads"),
-        ffn: size("ffn"),
+        layers: counted("layers"),
+        hidden: binary("hidden"),
+        heads: counted("heads"),
+        kv_heads: counted("kv_heads"),
+        ffn: binary("ffn"),
         gated: cell("gated").map(|text| matches!(text, "1" | "true" | "yes" | "1.0")),
-        vocab: size("vocab"),
-        experts: size("experts"),
-        topk: size("topk"),
-        moe_ffn: size("moe_ffn"),
-        params_total: number("params_total_B").filter(|n| *n > 0.0).map(|n| n * 1e9),
-        params_active: number("params_active_B").filter(|n| *n > 0.0).map(|n| n * 1e9),
-        seq: size("seq"),
-        global_batch: size("gbs"),
+        vocab: counted("vocab"),
+        experts: counted("experts"),
+        topk: counted("topk"),
+        moe_ffn: binary("moe_ffn"),
+        params_total: parameters("params_total_B"),
+        params_active: parameters("params_active_B"),
+        seq: binary("seq"),
+        global_batch: counted("gbs"),
         micro_batch: count("mbs"),
         chip: text("chip"),
         chips: count("chips"),
@@ -150,13 +155,38 @@ fn read<'a>(line: usize, cell: &dyn Fn(&str) -> Option<&'a str>) -> Run {
 
 /// The number at the beginning of a cell: `989 (bf16 dense)`, `~176`, `1,024`.
 fn leading_number(text: &str) -> Option<f64> {
+    number_and_rest(text).map(|(number, _)| number)
+}
+
+/// A number with a letter behind it (`128K`, `1.5 T`), each step of which is a `thousand` (1,000 or 1,024); without
+/// one it is in `unit`.
+fn quantity(text: &str, thousand: f64, unit: f64) -> Option<f64> {
+    let (number, rest) = number_and_rest(text)?;
+    let mut letters = rest.trim_start().chars();
+    let letter = letters.next();
+    let power = match letter {
+        // `4 Billion` and `8 GPUs` begin with a word, not with a unit.
+        _ if letters.next().is_some_and(char::is_alphanumeric) => None,
+        Some('k' | 'K') => Some(1),
+        Some('M') => Some(2),
+        Some('G' | 'B') => Some(3),
+        Some('T') => Some(4),
+        _ => None,
+    };
+    Some(number * power.map_or(unit, |power| thousand.powi(power)))
+}
+
+/// The number at the beginning of a cell, and what follows it.
+fn number_and_rest(text: &str) -> Option<(f64, String)> {
     let text = text.trim_start_matches(['~', '>', '<', '≈']).replace(',', "");
     let end = text
         .char_indices()
         .take_while(|(_, c)| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'))
         .last()
         .map(|(i, c)| i + c.len_utf8())?;
-    (1..=end).rev().find_map(|end| text[..end].parse::<f64>().ok()).filter(|n| n.is_finite())
+    let (number, end) =
+        (1..=end).rev().find_map(|end| Some((text[..end].parse::<f64>().ok()?, end)))?;
+    number.is_finite().then(|| (number, text[end..].to_string()))
 }
 
 #[derive(Debug, Deserialize)]
@@ -349,6 +379,23 @@ mod tests {
         ] {
             assert_eq!(leading_number(text), number, "{text}");
         }
+    }
+
+    #[test]
+    fn contexts_and_widths_are_binary_and_what_is_counted_is_decimal() {
+        let head = "id\tchip\tseq\thidden\tffn\tvocab\tgbs\tchips\tparams_total_B\tparams_active_B";
+        let cells = "1\tH100\t128K\t16K\t52 K\t128k\t2K\t1,024\t1.5T\t405";
+        let words =
+            "2\tH100\t1M tokens\t8192 wide\t~28K\t50257\t4K sequences\t16 GPUs\t405B\t37 Billion";
+        let runs = parse(&format!("{head}\n{cells}\n{words}\n"), "t").unwrap();
+        let sizes = |run: &Run| {
+            let widths = [run.seq, run.hidden, run.ffn];
+            let counted = [run.vocab, run.global_batch, run.params_total, run.params_active];
+            (widths.map(Option::unwrap), counted.map(Option::unwrap), run.chips.unwrap())
+        };
+        let first = ([131_072.0, 16_384.0, 53_248.0], [128e3, 2000.0, 1.5e12, 405e9], 1024);
+        let second = ([1_048_576.0, 8192.0, 28_672.0], [50_257.0, 4000.0, 405e9, 37e9], 16);
+        assert_eq!((sizes(&runs[0]), sizes(&runs[1])), (first, second));
     }
 
     #[test]

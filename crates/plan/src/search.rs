@@ -3,8 +3,8 @@
 //! A layout is valid when tensor-parallel ranks share heads evenly and stay in a scale-up domain, no pipeline stage is
 //! empty, micro-batches divide the batch, experts divide among their ranks, interleaved stages get micro-batches in
 //! whole rounds, and a context is split into no less than 4,096 tokens.
-//! Ranked by time, each split takes the largest number of replicas that divides the batch, and chips left over idle
-//! and are paid; ranked by cost or energy, every number of replicas is tried and only used chips are paid.
+//! Every number of replicas that divides the batch is tried. Ranked by time, chips left over idle: they are paid, draw
+//! idle power, and their failures stop nothing ([`Chips`]). Ranked by cost or energy, only used chips are paid.
 //!
 //! A split is skipped only when its lower bound — matrix products alone, at the achievable rate, with nothing moved
 //! and no idle stage — is above the worst layout kept so far. The bound never exceeds the true step time
@@ -23,7 +23,7 @@ use crate::memory::{Memory, memory};
 use crate::plan_file::Plan;
 use crate::predict::can_offload;
 use crate::step::Breakdown;
-use crate::whole_run::{Totals, WholeRun, totals, whole_run};
+use crate::whole_run::{Chips, Totals, WholeRun, totals, whole_run};
 
 /// A layout that fits, with what it costs.
 #[derive(Debug, Clone, Serialize)]
@@ -32,7 +32,7 @@ pub struct Candidate {
     pub chips_used: u32,
     pub step_s: f64,
     pub tokens_per_s: f64,
-    /// Model FLOPs, causal attention counted once, over the bf16 peak of all chips.
+    /// Model FLOPs, causal attention counted once, over the bf16 peak of all chips that are paid.
     pub mfu_pct: f64,
     pub memory_gb: f64,
     pub capacity_gb: f64,
@@ -151,7 +151,7 @@ fn with_tokens<'a>(plan: &Plan<'a>, layout: &Layout) -> Plan<'a> {
     let mut plan = plan.clone();
     if let Some(days) = plan.days {
         let step_s = plan.job.step(layout).total_s;
-        let one = totals(&plan.cluster, paid(&plan, layout.chips()), 1.0, step_s);
+        let one = totals(&plan.cluster, chips(&plan, layout.chips()), 1.0, step_s);
         let steps = (days / one.days).floor().max(1.0);
         plan.tokens = steps * plan.job.global_batch * plan.job.seq;
     }
@@ -193,15 +193,16 @@ fn keep_best(layouts: &mut Vec<Costed>, top: usize) {
     layouts.truncate(top);
 }
 
-/// Chips paid for when `used` work.
-fn paid(plan: &Plan<'_>, used: u32) -> f64 {
-    f64::from(if plan.search.rank == "time" { plan.cluster.chips } else { used })
+/// The chips paid for when `used` work: all of the cluster where time counts, otherwise the rest is given back.
+fn chips(plan: &Plan<'_>, used: u32) -> Chips {
+    let paid = if plan.search.rank == "time" { plan.cluster.chips.max(used) } else { used };
+    Chips { working: f64::from(used), idle: f64::from(paid - used) }
 }
 
 /// What is ranked.
 fn score(plan: &Plan<'_>, used: u32, step_s: f64) -> f64 {
     let steps = plan.tokens / (plan.job.global_batch * plan.job.seq);
-    let Totals { days, dollars, kwh, .. } = totals(&plan.cluster, paid(plan, used), steps, step_s);
+    let Totals { days, dollars, kwh, .. } = totals(&plan.cluster, chips(plan, used), steps, step_s);
     match plan.search.rank.as_str() {
         "cost" => dollars,
         "energy" => kwh,
@@ -349,8 +350,8 @@ pub fn candidate(plan: &Plan<'_>, layout: &Layout) -> Candidate {
     let bytes = memory(job, layout);
     let tokens = job.global_batch * job.seq;
     let flops = job.shape.training_flops(job.seq, true) * tokens;
-    let paid = paid(plan, layout.chips());
-    let peak = job.chip.peak(crate::chips::Precision::Bf16) * paid;
+    let chips = chips(plan, layout.chips());
+    let peak = job.chip.peak(crate::chips::Precision::Bf16) * chips.paid();
     Candidate {
         layout: *layout,
         chips_used: layout.chips(),
@@ -359,7 +360,7 @@ pub fn candidate(plan: &Plan<'_>, layout: &Layout) -> Candidate {
         mfu_pct: 100.0 * flops / breakdown.total_s / peak,
         memory_gb: bytes.total / 1e9,
         capacity_gb: job.chip.memory_bytes() / 1e9,
-        run: whole_run(plan, paid, &breakdown),
+        run: whole_run(plan, chips, &breakdown),
         breakdown,
         memory: bytes,
     }

@@ -4,6 +4,8 @@
 //! every `interval` seconds of work and needs `restart` seconds after a failure, takes (Daly 2006, equation 13)
 //! `mtbf · e^(restart/mtbf) · (e^((interval+save)/mtbf) − 1) · work / interval` seconds in the mean. The best interval
 //! is near √(2 · save · mtbf) (Young 1974), refined by Daly. [`simulate`] plays the same run event by event.
+//!
+//! Chips that a layout leaves idle are paid for and draw idle power, but their failures stop nothing ([`Chips`]).
 
 use serde::Serialize;
 
@@ -18,6 +20,24 @@ pub struct Range {
     pub high: f64,
 }
 
+/// The chips that a run pays for.
+///
+/// Only a failure of a chip at work stops the run: the mean time between failures, and with it checkpoints, goodput and
+/// days, are those of `working`. Idle chips are spares. Whoever owns or rents a cluster pays for all of it, so money
+/// counts both. Energy counts both as well, but an idle chip draws idle power (`idle_share` of the board's); its host,
+/// its network and the cooling are on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Chips {
+    pub working: f64,
+    pub idle: f64,
+}
+
+impl Chips {
+    pub fn paid(&self) -> f64 {
+        self.working + self.idle
+    }
+}
+
 /// What a whole run takes.
 #[derive(Debug, Clone, Serialize)]
 pub struct WholeRun {
@@ -25,20 +45,44 @@ pub struct WholeRun {
     pub days: f64,
     /// Share of wall time that ends up in the model.
     pub goodput: f64,
+    /// Of chips at work, as are the hours between them.
     pub failures: f64,
     pub hours_between_failures: f64,
     pub checkpoint_interval_s: f64,
+    /// For all chips that are paid, idle ones too.
     pub dollars: f64,
     pub energy_dollars: f64,
+    /// With what idle chips draw.
     pub kwh: f64,
     pub kgco2e: f64,
     pub water_m3: f64,
+    /// Paid ones.
     pub chip_hours: f64,
-    /// Spare chips that keep the run full while one failed node in a hundred waits for repair.
+    /// Chips that are paid and have no part in the layout, and their share of the dollars and the energy above.
+    pub idle_chips: f64,
+    pub idle_dollars: f64,
+    pub idle_kwh: f64,
+    /// Spare chips that keep the run full while one failed node in a hundred waits for repair. Idle ones serve as such.
     pub spare_chips: f64,
     pub days_range: Range,
     pub dollars_range: Range,
     pub kwh_range: Range,
+}
+
+impl WholeRun {
+    /// What is to be said of chips without work, if there are any.
+    pub fn idle_in_words(&self) -> Option<String> {
+        (self.idle_chips > 0.0).then(|| {
+            format!(
+                "{:.0} chips are left idle: spares ({:.0} are enough) whose failures stop nothing. They are paid, {:.2} \
+                 million dollars of the sum, and draw idle power, {:.0} of the MWh.",
+                self.idle_chips,
+                self.spare_chips,
+                self.idle_dollars / 1e6,
+                self.idle_kwh / 1e3
+            )
+        })
+    }
 }
 
 /// Seconds between checkpoints: Young's first-order optimum with Daly's correction (Daly 2006, equation 37).
@@ -127,15 +171,25 @@ pub struct Totals {
     pub kwh: f64,
 }
 
-/// Totals of a run of `steps` steps for which `chips` chips are paid.
-pub fn totals(cluster: &Cluster, chips: f64, steps: f64, step_s: f64) -> Totals {
-    let mtbf = cluster.chip_hours_per_failure * 3600.0 / chips;
+/// Seconds between two failures that stop a run, in the mean.
+fn seconds_between_failures(cluster: &Cluster, chips: Chips) -> f64 {
+    cluster.chip_hours_per_failure * 3600.0 / chips.working
+}
+
+/// Totals of a run of `steps` steps of `step_s` seconds.
+pub fn totals(cluster: &Cluster, chips: Chips, steps: f64, step_s: f64) -> Totals {
+    let mtbf = seconds_between_failures(cluster, chips);
     let interval = best_interval(cluster.save_s, mtbf).max(1.0);
     let goodput = goodput(interval, cluster.save_s, cluster.restart_s, mtbf).max(1e-9);
     let wall_s = steps * step_s / goodput;
-    let hours = wall_s / 3600.0 * chips;
-    let kwh = hours * cluster.watts_per_chip / 1000.0;
-    Totals { days: wall_s / 86400.0, goodput, dollars: hours * cluster.usd_per_chip_hour, kwh }
+    let hours = wall_s / 3600.0;
+    let watts = chips.working * cluster.watts_per_chip + chips.idle * cluster.watts_per_idle_chip;
+    Totals {
+        days: wall_s / 86400.0,
+        goodput,
+        dollars: hours * chips.paid() * cluster.usd_per_chip_hour,
+        kwh: hours * watts / 1000.0,
+    }
 }
 
 /// Spread of predicted over measured step times (`docs/planner-accuracy.md`), as a standard deviation of the log.
@@ -144,31 +198,15 @@ const STEP_SPREAD: f64 = 0.08;
 const FAILURE_SPREAD: f64 = 0.4;
 const SAMPLES: usize = 500;
 
-/// Everything about a run with one layout's step time on `chips` paid chips.
-pub fn whole_run(plan: &Plan<'_>, chips: f64, step: &Breakdown) -> WholeRun {
+/// Everything about a run with one layout's step time.
+pub fn whole_run(plan: &Plan<'_>, chips: Chips, step: &Breakdown) -> WholeRun {
     let cluster = &plan.cluster;
     let steps = (plan.tokens / (plan.job.global_batch * plan.job.seq)).ceil();
     let mid = totals(cluster, chips, steps, step.total_s);
-    let mtbf = cluster.chip_hours_per_failure * 3600.0 / chips;
-    let mut random = Random(7);
-    let mut samples: [Vec<f64>; 3] = Default::default();
-    for _ in 0..SAMPLES {
-        let mut varied = *cluster;
-        varied.chip_hours_per_failure *= (FAILURE_SPREAD * random.normal()).exp();
-        varied.watts_per_chip *= 0.85 + 0.3 * random.uniform();
-        varied.usd_per_chip_hour *= 0.9 + 0.2 * random.uniform();
-        let step_s = step.total_s * (STEP_SPREAD * random.normal()).exp();
-        let one = totals(&varied, chips, steps, step_s);
-        for (list, value) in samples.iter_mut().zip([one.days, one.dollars, one.kwh]) {
-            list.push(value);
-        }
-    }
-    let [days, dollars, kwh] = samples.map(|mut list| {
-        list.sort_by(f64::total_cmp);
-        (list[SAMPLES / 20], list[SAMPLES - 1 - SAMPLES / 20])
-    });
-    let range = |(low, high): (f64, f64), mid: f64| Range { low, mid, high };
+    let mtbf = seconds_between_failures(cluster, chips);
+    let [days_range, dollars_range, kwh_range] = ranges(cluster, chips, steps, step.total_s, &mid);
     let wall_s = mid.days * 86400.0;
+    let hours = wall_s / 3600.0;
     WholeRun {
         steps,
         days: mid.days,
@@ -181,12 +219,40 @@ pub fn whole_run(plan: &Plan<'_>, chips: f64, step: &Breakdown) -> WholeRun {
         kwh: mid.kwh,
         kgco2e: mid.kwh * cluster.gco2_per_kwh / 1000.0,
         water_m3: mid.kwh * cluster.water_l_per_kwh / 1000.0,
-        chip_hours: wall_s / 3600.0 * chips,
-        spare_chips: (0.01 * chips / 8.0).ceil() * 8.0,
-        days_range: range(days, mid.days),
-        dollars_range: range(dollars, mid.dollars),
-        kwh_range: range(kwh, mid.kwh),
+        chip_hours: hours * chips.paid(),
+        idle_chips: chips.idle,
+        idle_dollars: hours * chips.idle * cluster.usd_per_chip_hour,
+        idle_kwh: hours * chips.idle * cluster.watts_per_idle_chip / 1000.0,
+        spare_chips: (0.01 * chips.working / 8.0).ceil() * 8.0,
+        days_range,
+        dollars_range,
+        kwh_range,
     }
+}
+
+/// Where nine in ten cases lie: days, dollars, kilowatt-hours. Failures, power, price and step time vary.
+fn ranges(cluster: &Cluster, chips: Chips, steps: f64, step_s: f64, mid: &Totals) -> [Range; 3] {
+    let mut random = Random(7);
+    let mut samples: [Vec<f64>; 3] = Default::default();
+    for _ in 0..SAMPLES {
+        let mut varied = *cluster;
+        varied.chip_hours_per_failure *= (FAILURE_SPREAD * random.normal()).exp();
+        let power = 0.85 + 0.3 * random.uniform();
+        varied.watts_per_chip *= power;
+        varied.watts_per_idle_chip *= power;
+        varied.usd_per_chip_hour *= 0.9 + 0.2 * random.uniform();
+        let step_s = step_s * (STEP_SPREAD * random.normal()).exp();
+        let one = totals(&varied, chips, steps, step_s);
+        for (list, value) in samples.iter_mut().zip([one.days, one.dollars, one.kwh]) {
+            list.push(value);
+        }
+    }
+    let mids = [mid.days, mid.dollars, mid.kwh];
+    std::array::from_fn(|i| {
+        samples[i].sort_by(f64::total_cmp);
+        let (low, high) = (samples[i][SAMPLES / 20], samples[i][SAMPLES - 1 - SAMPLES / 20]);
+        Range { low, mid: mids[i], high }
+    })
 }
 
 #[cfg(test)]

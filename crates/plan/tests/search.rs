@@ -69,19 +69,48 @@ fn the_bound_lies_below_every_layout() {
     }
 }
 
-/// Whoever owns more chips can leave some idle.
+/// Whoever owns more chips can leave some idle, and idle ones fail unnoticed: neither a step nor the run takes longer.
 #[test]
 fn more_chips_never_take_longer() {
     for (model, batch, chip) in [(DENSE, 512, "H100"), (MOE, 768, "A100-80GB"), (DENSE, 96, "B200")]
     {
-        let mut last = f64::INFINITY;
-        for chips in [24, 30, 48, 50, 64, 68, 72, 96, 100, 130, 192, 200] {
+        let (mut last_step, mut last_days) = (f64::INFINITY, f64::INFINITY);
+        for chips in (24..=200).step_by(4) {
             let found = search(&plan(model, chips, batch, chip, "top=1"), 2, true).unwrap();
-            let step = found.best[0].step_s;
-            assert!(step <= last * (1.0 + 1e-9), "{chips} {chip}: {step} s after {last} s");
-            last = step;
+            let (step, days) = (found.best[0].step_s, found.best[0].run.days);
+            let slower = format!(
+                "{chips} {chip}: {step} s after {last_step} s, {days} after {last_days} days"
+            );
+            assert!(
+                step <= last_step * (1.0 + 1e-9) && days <= last_days * (1.0 + 1e-9),
+                "{slower}"
+            );
+            (last_step, last_days) = (step, days);
         }
     }
+}
+
+/// The same layout beside idle chips: the same days and failures, more money, and what the idle ones draw.
+#[test]
+fn idle_chips_are_paid_and_stop_nothing() {
+    let best = |chips| {
+        let found = search(&plan(DENSE, chips, 96, "B200", "top=1"), 2, true).unwrap();
+        found.best.into_iter().next().unwrap()
+    };
+    let more = best(130);
+    let exact = best(more.chips_used);
+    let idle = f64::from(130 - more.chips_used);
+    assert_eq!((more.layout, more.run.idle_chips), (exact.layout, idle));
+    assert!(idle > 0.0 && exact.run.idle_chips == 0.0 && exact.run.idle_in_words().is_none());
+    assert_eq!(more.run.days, exact.run.days);
+    assert_eq!(more.run.days_range, exact.run.days_range);
+    assert_eq!(more.run.failures, exact.run.failures);
+    let close = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-9, "{a} is not {b}");
+    close(more.run.dollars / exact.run.dollars, 130.0 / f64::from(more.chips_used));
+    close(more.run.dollars - exact.run.dollars, more.run.idle_dollars);
+    // A B200 of 1,000 W at a tenth of it, six tenths for its host, a quarter more for the building.
+    close(more.run.idle_kwh, more.run.days * 24.0 * idle * (0.1 + 0.6) * 1.25);
+    close(more.run.kwh - exact.run.kwh, more.run.idle_kwh);
 }
 
 #[test]

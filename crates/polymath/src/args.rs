@@ -170,8 +170,8 @@ pub enum CorpusCommand {
         /// Write the classifier here, for `hazard.classifier` of a description.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
-        /// Probability from which the classifier's word counts.
-        #[arg(long, default_value_t = 0.5)]
+        /// Probability, from 0 to 1, from which the classifier's word counts in every row of the table.
+        #[arg(long, value_name = "P", default_value_t = 0.5)]
         threshold: f32,
         #[arg(long, value_name = "S", default_value_t = 0)]
         seed: u64,
@@ -193,7 +193,9 @@ pub enum CorpusCommand {
 pub enum PlanCommand {
     /// Predict step time, utilisation and memory of the runs in a table.
     Predict {
-        /// Tab-separated table; columns as in crates/plan/data/published_runs.tsv, any may be empty.
+        /// Tab-separated table; columns as in crates/plan/data/published_runs.tsv, any may be empty. K, M, B and T
+        /// behind a number are decimal (a batch of 4K is 4,000), but those of contexts (`seq`) and widths are binary
+        /// (8K is 8,192).
         #[arg(long, value_name = "FILE")]
         runs: PathBuf,
         /// Write predicted against measured times as one HTML page.

@@ -204,3 +204,52 @@ fn a_damaged_corpus_is_named_by_inspect() {
         "{said}"
     );
 }
+
+/// From probability 0 on everything is called hazardous: all that is, and all that is not. That holds of the texts kept
+/// apart and of those brought along.
+#[test]
+fn the_threshold_of_the_hazard_classifier_counts_for_every_row_and_is_told() {
+    let set = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden/hazard/xstest.jsonl");
+    let set = set.to_str().unwrap();
+    let asked = |threshold: &str| {
+        let told = document(&polymath(&[
+            "corpus",
+            "hazard",
+            set,
+            "--test",
+            set,
+            "--threshold",
+            threshold,
+            "--json",
+        ]));
+        let rows = told["results"].as_array().expect("rows").clone();
+        assert_eq!(rows.len(), 3);
+        assert!(rows[2]["judge"] == "terms" && rows[2]["threshold"].is_null(), "{rows:?}");
+        rows[..2].iter().for_each(|row| assert_eq!(row["judge"], "classifier"));
+        [rows[0].clone(), rows[1].clone()]
+    };
+    let share = |row: &Value, name: &str| row["measured"][name].as_f64().expect("share");
+    let thresholds = [("0", 0.0), ("0.5", 0.5), ("0.75", 0.75)];
+    let (mut before, mut at_half) = ([(1.0, 1.0); 2], (1.0, 1.0));
+    for (text, threshold) in thresholds {
+        for (at, row) in asked(text).iter().enumerate() {
+            assert_eq!(row["threshold"], threshold);
+            let now = (share(row, "recall"), share(row, "false_alarms"));
+            if threshold == 0.0 {
+                assert_eq!(now, (1.0, 1.0), "{row}");
+            }
+            if threshold == 0.5 && at == 0 {
+                at_half = now;
+            }
+            assert!(now.0 <= before[at].0 && now.1 <= before[at].1, "{row} after {before:?}");
+            before[at] = now;
+        }
+    }
+    assert!(before[0] != at_half, "half of the set is made to sound harmful: {before:?}");
+    let table = polymath(&["corpus", "hazard", set, "--threshold", "0.75"]);
+    let table = String::from_utf8(table.stdout).unwrap();
+    assert!(table.contains("threshold") && table.contains("0.75"), "{table}");
+    let wrong = polymath(&["corpus", "hazard", set, "--threshold", "75"]);
+    let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(wrong.status.code() == Some(1) && said.contains("--threshold is 75"), "{said}");
+}

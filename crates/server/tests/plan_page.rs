@@ -7,6 +7,7 @@ use common::{Running, accessibility_rules, requests_elsewhere};
 use serde_json::{Value, json};
 
 const ARROW_LEFT: &str = "\u{e012}";
+const ARROW_RIGHT: &str = "\u{e014}";
 
 fn plan() -> Value {
     json!({
@@ -104,23 +105,34 @@ fn moving_a_slider_changes_the_plan() {
     assert!(before > 1.0);
 
     let (busy, days) = ("document.querySelector('.results.busy')", ".headline b");
-    // Read before the key is pressed: a quick answer would be taken for the old one.
+    // Read before a key is pressed: a quick answer would be taken for the old one.
     let first = browser.text(days);
-    browser.evaluate(&format!("{chips}.focus()"));
-    browser.press(ARROW_LEFT);
     let shown = format!("document.querySelector('{days}').textContent");
+    let dollars = headline(&browser, "for the chips");
+    browser.evaluate(&format!("{chips}.focus()"));
+    // More chips never take longer. These find no work, because the batch has no more parts: they are paid all the same.
+    browser.press(ARROW_RIGHT);
+    browser.wait_for("document.getElementById('idle')");
+    let (faster, dearer) = (headline(&browser, "days"), headline(&browser, "for the chips"));
+    assert!(
+        faster <= before && dearer > dollars,
+        "{before} days, then {faster}; {dollars}, {dearer}"
+    );
+    browser.press(ARROW_LEFT);
+    browser.wait_for("!document.getElementById('idle')");
+    browser.press(ARROW_LEFT);
     browser.wait_for(&format!("{shown} !== '{first}' && {chips}.ariaValueText !== '16,384'"));
-    // Fewer chips; more would change nothing, because the batch has no more parts to share.
     let slower = headline(&browser, "days");
     assert!(slower > before, "{before} days, then {slower}");
 
     // Any number can be typed; a wrong one says which field and how to say it.
-    let exact = ".slider:has(#chips) .exact";
-    let retype = |text: &str| {
+    let type_at = |slider: &str, text: &str| {
+        let exact = format!(".slider:has(#{slider}) .exact");
         let field = format!("document.querySelector('{exact}')");
         browser.run(&format!("{field}.focus(); {field}.select()"));
-        browser.type_into(exact, &format!("{text}\n"));
+        browser.type_into(&exact, &format!("{text}\n"));
     };
+    let retype = |text: &str| type_at("chips", text);
     retype("16384");
     browser.wait_for(&format!("{shown} === '{first}' && {chips}.ariaValueText === '16,384'"));
     assert_eq!(headline(&browser, "days"), before);
@@ -140,6 +152,13 @@ fn moving_a_slider_changes_the_plan() {
     browser.evaluate("document.getElementById('month').focus()");
     browser.press("\u{e011}");
     assert!(browser.text("#month-says").starts_with("December 2023: 22,000 chips"));
+
+    // K is a thousand, except of contexts, which are powers of two.
+    for (slider, text, value) in [("sequence", "8K", "8,192"), ("batch", "4K", "4,000")] {
+        type_at(slider, text);
+        browser
+            .wait_for(&format!("document.getElementById('{slider}').ariaValueText === '{value}'"));
+    }
 
     browser.click("#accuracy ~ .kinds button:nth-child(3)");
     browser.wait_for("document.querySelectorAll('.run.dim').length > 100");

@@ -5,7 +5,7 @@
 //! Trained by stochastic gradient descent with AdaGrad steps and a little weight decay; a megabyte on disk, and
 //! a few nanoseconds per word.
 
-use super::{Example, Measured, measure};
+use super::Example;
 use crate::Error;
 use crate::shards::mix;
 use std::path::Path;
@@ -61,8 +61,9 @@ impl Classifier {
     }
 }
 
-/// Trains on four fifths of the examples and measures on the last fifth, chosen by seed, at threshold one half.
-pub fn train(examples: &[Example], seed: u64) -> (Classifier, Measured) {
+/// Trains on four fifths of the examples and hands out the last fifth, chosen by seed, to measure on
+/// ([`measure`](super::measure)) from whatever probability counts.
+pub fn train(examples: &[Example], seed: u64) -> (Classifier, Vec<&Example>) {
     let place = |at: usize, salt: u64| mix(seed ^ mix(at as u64 + 1) ^ salt);
     let (unseen, seen): (Vec<usize>, Vec<usize>) =
         (0..examples.len()).partition(|&at| place(at, 0).is_multiple_of(5));
@@ -89,9 +90,7 @@ pub fn train(examples: &[Example], seed: u64) -> (Classifier, Measured) {
             classifier.bias -= STEP * error / bias_squares.sqrt();
         }
     }
-    let unseen: Vec<&Example> = unseen.into_iter().map(|at| &examples[at]).collect();
-    let measured = measure(&unseen, |text| classifier.probability(text) >= 0.5);
-    (classifier, measured)
+    (classifier, unseen.into_iter().map(|at| &examples[at]).collect())
 }
 
 /// The words and pairs of a text, each once.
@@ -115,6 +114,7 @@ fn features(text: &str) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hazard::measure;
 
     fn examples() -> Vec<Example> {
         let text = |kind: &str, i: u64| {
@@ -131,7 +131,9 @@ mod tests {
 
     #[test]
     fn what_tells_the_examples_apart_is_learnt_and_survives_the_file() {
-        let (classifier, measured) = train(&examples(), 1);
+        let examples = examples();
+        let (classifier, unseen) = train(&examples, 1);
+        let measured = measure(&unseen, |text| classifier.probability(text) >= 0.5);
         assert!(measured.n > 60, "{measured:?}");
         assert!(measured.precision > 0.95 && measured.recall > 0.95, "{measured:?}");
         assert!(classifier.probability("a dark deed") > 0.5);

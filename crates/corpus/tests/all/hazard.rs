@@ -22,7 +22,11 @@ fn terms_call_nothing_hazardous_that_only_sounds_so() {
 #[test]
 fn the_classifier_tells_more_than_chance_apart_on_prompts_it_has_not_seen() {
     let examples = xstest();
-    let measured: Vec<_> = (0..5).map(|seed| train(&examples, seed).1).collect();
+    let of_seed = |seed| {
+        let (classifier, unseen) = train(&examples, seed);
+        measure(&unseen, |text| classifier.probability(text) >= 0.5)
+    };
+    let measured: Vec<_> = (0..5).map(of_seed).collect();
     let mean = |of: &dyn Fn(usize) -> f64| (0..5).map(of).sum::<f64>() / 5.0;
     let recall = mean(&|at| measured[at].recall);
     let false_alarms = mean(&|at| measured[at].false_alarms);

@@ -6,6 +6,7 @@ use super::build::Cumulative;
 use super::{Account, Fact, Kind, Section, planned};
 use crate::energy::{Method, Reading};
 use crate::history::Ending;
+use crate::record::DataSource;
 use crate::totals::Range;
 
 pub(super) type Facts = Vec<(&'static str, Fact)>;
@@ -154,46 +155,7 @@ fn data(to: &mut Writer<'_>, account: &Account<'_>, corpus: Option<&Value>) {
     let tokens = account.totals.training.tokens;
     let counted = "sum over the steps that stand";
     to.add("tokens", "tokens read in training", tokens, "tokens", Kind::Derived, counted);
-    let unique: u64 = started.data.iter().map(|source| source.tokens).sum();
-    if unique > 0 {
-        to.add(
-            "unique_tokens",
-            "tokens of the sources",
-            unique,
-            "tokens",
-            Kind::Derived,
-            "sum of the sources",
-        );
-        let epochs = tokens as f64 / unique as f64;
-        to.add(
-            "epochs",
-            "times read on average",
-            epochs,
-            "",
-            Kind::Derived,
-            "tokens read ÷ tokens of the sources",
-        );
-        let synthetic: u64 =
-            started.data.iter().filter(|source| source.synthetic).map(|source| source.tokens).sum();
-        let share = 100.0 * synthetic as f64 / unique as f64;
-        to.add(
-            "synthetic_pct",
-            "written by models",
-            share,
-            "%",
-            Kind::Declared,
-            "marks of the sources",
-        );
-        let documents: u64 = started.data.iter().map(|source| source.documents).sum();
-        to.add(
-            "documents",
-            "documents",
-            documents,
-            "documents",
-            Kind::Derived,
-            "sum of the sources",
-        );
-    }
+    size_of_sources(to, &started.data, tokens);
     if !started.data.is_empty() {
         to.add(
             "sources",
@@ -209,8 +171,36 @@ fn data(to: &mut Writer<'_>, account: &Account<'_>, corpus: Option<&Value>) {
         "fingerprint of the text and its order",
         started.data_fingerprint.clone(),
     );
-    let Some(corpus) = corpus else { return };
-    let report = "report of the corpus's build";
+    if let Some(corpus) = corpus {
+        corpus_build(to, corpus);
+        hazards(to, corpus);
+    }
+}
+
+/// What the sources hold together, and how often `tokens` read it.
+fn size_of_sources(to: &mut Writer<'_>, sources: &[DataSource], tokens: u64) {
+    let unique: u64 = sources.iter().map(|source| source.tokens).sum();
+    if unique == 0 {
+        return;
+    }
+    let sum = "sum of the sources";
+    to.add("unique_tokens", "tokens of the sources", unique, "tokens", Kind::Derived, sum);
+    let epochs = tokens as f64 / unique as f64;
+    let ratio = "tokens read ÷ tokens of the sources";
+    to.add("epochs", "times read on average", epochs, "", Kind::Derived, ratio);
+    let by_models = sources.iter().filter(|source| source.synthetic);
+    let synthetic: u64 = by_models.map(|source| source.tokens).sum();
+    let share = 100.0 * synthetic as f64 / unique as f64;
+    let marks = "marks of the sources";
+    to.add("synthetic_pct", "written by models", share, "%", Kind::Declared, marks);
+    let documents: u64 = sources.iter().map(|source| source.documents).sum();
+    to.add("documents", "documents", documents, "documents", Kind::Derived, sum);
+}
+
+const CORPUS_REPORT: &str = "report of the corpus's build";
+
+/// What the build of the corpus found, kept, removed and masked.
+fn corpus_build(to: &mut Writer<'_>, corpus: &Value) {
     for (id, label, key) in [
         ("corpus_documents_in", "documents found while the corpus was built", "documents_in"),
         ("corpus_documents_out", "documents kept", "documents_out"),
@@ -218,17 +208,20 @@ fn data(to: &mut Writer<'_>, account: &Account<'_>, corpus: Option<&Value>) {
         ("corpus_masked", "personal data masked", "masked"),
     ] {
         if let Some(value) = corpus.get(key).filter(|value| **value != json!({})) {
-            to.add(id, label, value.clone(), "", Kind::Measured, report);
+            to.add(id, label, value.clone(), "", Kind::Measured, CORPUS_REPORT);
         }
     }
-    if let Some(hazards) = corpus.get("hazards_removed").and_then(Value::as_object) {
-        let all: u64 = hazards.values().filter_map(Value::as_u64).sum();
-        let label = "documents removed for hazardous content";
-        to.add("corpus_hazards", label, all, "documents", Kind::Measured, report);
-        if !hazards.is_empty() {
-            let label = "the same, by sign";
-            to.add("corpus_hazard_signs", label, json!(hazards), "", Kind::Measured, report);
-        }
+}
+
+/// Hazardous documents that the build removed, and the signs they were known by.
+fn hazards(to: &mut Writer<'_>, corpus: &Value) {
+    let Some(hazards) = corpus.get("hazards_removed").and_then(Value::as_object) else { return };
+    let all: u64 = hazards.values().filter_map(Value::as_u64).sum();
+    let label = "documents removed for hazardous content";
+    to.add("corpus_hazards", label, all, "documents", Kind::Measured, CORPUS_REPORT);
+    if !hazards.is_empty() {
+        let (label, signs) = ("the same, by sign", json!(hazards));
+        to.add("corpus_hazard_signs", label, signs, "", Kind::Measured, CORPUS_REPORT);
     }
 }
 
@@ -427,121 +420,100 @@ fn kind(energy: &Reading) -> Kind {
 }
 
 fn energy(to: &mut Writer<'_>, account: &Account<'_>, cumulative: &Cumulative) {
-    let (totals, started) = (&account.totals, account.history.started);
-    let declared = &started.declared;
-    if totals.energy.is_empty() {
-        to.add(
-            "metering",
-            "metering",
-            "no record of this run says anything about energy",
-            "",
-            Kind::Measured,
-            "journal",
-        );
+    if account.totals.energy.is_empty() {
+        let nothing = "no record of this run says anything about energy";
+        to.add("metering", "metering", nothing, "", Kind::Measured, "journal");
         return;
     }
-    let kind = kind(&totals.energy);
-    to.range("kwh", "energy of the machine", totals.kwh, "kWh", kind, &started.energy_method);
+    let kind = kind(&account.totals.energy);
+    energy_of_the_machine(to, account, kind);
+    energy_at_the_meter(to, account, kind);
+    emissions(to, account);
+    energy_of_the_work(to, account, kind);
+    price_of_energy(to, account);
+    energy_beyond_the_run(to, cumulative, kind);
+}
+
+/// What the machine drew, how much of it a counter says, and where it went.
+fn energy_of_the_machine(to: &mut Writer<'_>, account: &Account<'_>, kind: Kind) {
+    let (totals, method) = (&account.totals, &account.history.started.energy_method);
+    to.range("kwh", "energy of the machine", totals.kwh, "kWh", kind, method);
     let measured = totals.energy.parts.iter().filter(|part| part.method != Method::Estimate);
     let share =
         100.0 * measured.map(|part| part.joules).sum::<f64>() / totals.energy.joules().max(1e-12);
-    to.add(
-        "measured_pct",
-        "of it measured",
-        share,
-        "%",
-        Kind::Derived,
-        "joules read from counters ÷ all joules",
-    );
-    to.add("parts", "by component", json!(totals.energy.parts), "J", kind, &started.energy_method);
+    let counters = "joules read from counters ÷ all joules";
+    to.add("measured_pct", "of it measured", share, "%", Kind::Derived, counters);
+    to.add("parts", "by component", json!(totals.energy.parts), "J", kind, method);
     if totals.unmetered > 0 {
-        to.add(
-            "unmetered_records",
-            "records without energy",
-            totals.unmetered,
-            "",
-            Kind::Measured,
-            "journal",
-        );
+        let (label, n) = ("records without energy", totals.unmetered);
+        to.add("unmetered_records", label, n, "", Kind::Measured, "journal");
     }
-    let source = |text: &Option<String>| text.clone().unwrap_or("no source given".into());
-    to.add("pue", "PUE", declared.pue, "", Kind::Declared, &source(&declared.pue_source));
+}
+
+fn source_or_none(text: &Option<String>) -> String {
+    text.clone().unwrap_or("no source given".into())
+}
+
+/// With what the building adds, where its PUE is declared.
+fn energy_at_the_meter(to: &mut Writer<'_>, account: &Account<'_>, kind: Kind) {
+    let (totals, declared) = (&account.totals, &account.history.started.declared);
+    let source = source_or_none(&declared.pue_source);
+    to.add("pue", "PUE", declared.pue, "", Kind::Declared, &source);
     if let Some(kwh) = totals.kwh_at_meter {
-        to.range(
-            "kwh_at_meter",
-            "energy at the building's meter",
-            kwh,
-            "kWh",
-            kind,
-            "energy of the machine × PUE",
-        );
+        let how = "energy of the machine × PUE";
+        to.range("kwh_at_meter", "energy at the building's meter", kwh, "kWh", kind, how);
     }
     let mwh = totals.kwh_at_meter.unwrap_or(totals.kwh);
     let mwh = Range { value: mwh.value / 1e3, low: mwh.low / 1e3, high: mwh.high / 1e3 };
     to.range("mwh", "the same in MWh", mwh, "MWh", kind, "÷ 1000");
-    to.add(
-        "grid_g_per_kwh",
-        "emissions of the grid",
-        declared.grid_g_per_kwh,
-        "g CO2e/kWh",
-        Kind::Declared,
-        &source(&declared.grid_source),
-    );
+}
+
+/// The place, its grid, and what the run emitted there.
+fn emissions(to: &mut Writer<'_>, account: &Account<'_>) {
+    let declared = &account.history.started.declared;
+    let (grid, source) = (declared.grid_g_per_kwh, source_or_none(&declared.grid_source));
+    let unit = "g CO2e/kWh";
+    to.add("grid_g_per_kwh", "emissions of the grid", grid, unit, Kind::Declared, &source);
     to.declared("location", "place", declared.location.clone());
-    if let Some(grams) = totals.co2e_g {
+    if let Some(grams) = account.totals.co2e_g {
         let how = "energy at the meter × emissions of the grid";
         to.range("co2e_g", "emissions", grams, "g CO2e", Kind::Estimated, how);
     }
-    let training = &totals.training;
-    if training.tokens > 0 && training.energy.joules() > 0.0 {
-        let joules = training.energy.joules();
-        to.add(
-            "joules_per_token",
-            "energy per token",
-            joules / training.tokens as f64,
-            "J",
-            kind,
-            "training steps that stand",
-        );
-        to.add(
-            "flop_per_joule",
-            "work per energy",
-            training.model_flop / joules,
-            "FLOP/J",
-            kind,
-            "model FLOPs ÷ joules, same steps",
-        );
+}
+
+/// Of the training steps that stand: per token, and work per joule.
+fn energy_of_the_work(to: &mut Writer<'_>, account: &Account<'_>, kind: Kind) {
+    let training = &account.totals.training;
+    let joules = training.energy.joules();
+    if training.tokens > 0 && joules > 0.0 {
+        let per_token = joules / training.tokens as f64;
+        let how = "training steps that stand";
+        to.add("joules_per_token", "energy per token", per_token, "J", kind, how);
+        let work = training.model_flop / joules;
+        let how = "model FLOPs ÷ joules, same steps";
+        to.add("flop_per_joule", "work per energy", work, "FLOP/J", kind, how);
     }
-    if let (Some(price), Some(currency)) = (declared.price_per_kwh, &declared.currency) {
-        let money = totals.kwh_at_meter.unwrap_or(totals.kwh).value * price;
-        let how = format!("{price} {currency} per kWh");
-        to.add(
-            "price",
-            "price of the energy",
-            format!("{money:.4} {currency}"),
-            "",
-            Kind::Derived,
-            &how,
-        );
-    }
+}
+
+fn price_of_energy(to: &mut Writer<'_>, account: &Account<'_>) {
+    let (totals, declared) = (&account.totals, &account.history.started.declared);
+    let (Some(price), Some(currency)) = (declared.price_per_kwh, &declared.currency) else {
+        return;
+    };
+    let money = totals.kwh_at_meter.unwrap_or(totals.kwh).value * price;
+    let (money, how) = (format!("{money:.4} {currency}"), format!("{price} {currency} per kWh"));
+    to.add("price", "price of the energy", money, "", Kind::Derived, &how);
+}
+
+/// The run with its predecessors, and the experiments on the way.
+fn energy_beyond_the_run(to: &mut Writer<'_>, cumulative: &Cumulative, kind: Kind) {
+    let (label, kwh) =
+        ("energy of everything that led to these weights", cumulative.joules / 3.6e6);
     let all = "this run and its predecessors, everything in them";
-    to.add(
-        "cumulative_kwh",
-        "energy of everything that led to these weights",
-        cumulative.joules / 3.6e6,
-        "kWh",
-        kind,
-        all,
-    );
+    to.add("cumulative_kwh", label, kwh, "kWh", kind, all);
+    let (label, kwh) = ("energy of experiments", cumulative.experiments_joules / 3.6e6);
     let others = "failed and ablation runs named for this disclosure";
-    to.add(
-        "experiments_kwh",
-        "energy of experiments",
-        cumulative.experiments_joules / 3.6e6,
-        "kWh",
-        kind,
-        others,
-    );
+    to.add("experiments_kwh", label, kwh, "kWh", kind, others);
 }
 
 fn results(to: &mut Writer<'_>, account: &Account<'_>) {

@@ -2,13 +2,12 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::Error;
+use crate::{Error, sha256};
 
 /// Name of the manifest in a model's folder; for a single file it is appended to the file's name.
 const MANIFEST: &str = "release.json";
@@ -118,18 +117,6 @@ pub(super) fn put(path: &Path, text: &str) -> Result<(), Error> {
 
 fn hash(path_below: String, path: &Path) -> Result<FileHash, Error> {
     let failed = |cause| Error::file("read", path, cause);
-    let mut file = File::open(path).map_err(failed)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    let mut bytes = 0;
-    loop {
-        let n = file.read(&mut buffer).map_err(failed)?;
-        if n == 0 {
-            break;
-        }
-        hasher.update(&buffer[..n]);
-        bytes += n as u64;
-    }
-    let sha256 = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let (bytes, sha256) = File::open(path).and_then(sha256::of_all).map_err(failed)?;
     Ok(FileHash { path: path_below, bytes, sha256 })
 }

@@ -8,8 +8,7 @@ use super::files::{FileHash, manifest_path, survey};
 use super::manifest::Manifest;
 use super::policy::{Comparison, Policy};
 use super::review::{self, Decision, Review};
-use crate::Error;
-use crate::journal::sha256_hex;
+use crate::{Error, sha256};
 
 /// A reason why the gate stays shut.
 #[derive(Debug, Clone, PartialEq, Serialize, thiserror::Error)]
@@ -59,6 +58,9 @@ pub struct Verdict {
     pub reviews: Vec<Review>,
     /// Signature files that do not count, and why.
     pub ignored: Vec<String>,
+    /// The manifest as it was read for this judgement: what a reviewer signs. The file may have been exchanged since.
+    #[serde(skip)]
+    pub manifest: String,
 }
 
 /// Judges the model at `model` (a folder or a file) by the policy's text and meaning. Reads every byte of the model.
@@ -74,7 +76,7 @@ pub fn judge(model: &Path, policy: &Policy, policy_text: &str) -> Result<Verdict
     })?;
     let manifest = Manifest::parse(&text)?;
     let mut faults = compare_files(&manifest.files, &survey(model)?);
-    if manifest.policy.sha256 != sha256_hex(policy_text.as_bytes()) {
+    if manifest.policy.sha256 != sha256::of(policy_text.as_bytes()) {
         let was = &manifest.policy;
         let (was, was_sha256) = (was.name.clone(), was.sha256.clone());
         faults.push(Fault::OtherPolicy { was, was_sha256 });
@@ -109,6 +111,7 @@ pub fn judge(model: &Path, policy: &Policy, policy_text: &str) -> Result<Verdict
         faults,
         reviews,
         ignored,
+        manifest: text,
     })
 }
 

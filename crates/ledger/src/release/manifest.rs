@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::files::{FileHash, manifest_path, put, survey};
-use crate::journal::sha256_hex;
-use crate::{Error, Timestamp};
+use crate::{Error, Timestamp, sha256};
 
 /// Name and version of the JSON structure.
 pub const SCHEMA: &str = "polymath-release/1";
@@ -112,7 +111,7 @@ impl Manifest {
             model: sources.name.into(),
             made_at: at,
             files,
-            policy: PolicyName { name: policy.into(), sha256: sha256_hex(policy_text.as_bytes()) },
+            policy: PolicyName { name: policy.into(), sha256: sha256::of(policy_text.as_bytes()) },
             disclosure,
             results,
             limits: Limits { text: sources.limits.trim().into() },
@@ -192,7 +191,7 @@ fn read_results(name: &str, text: &str, files: &[FileHash]) -> Result<Vec<Measur
         let what = format!("measured {} with the SHA-256 {}", other.path, other.sha256);
         return Err(Error::OtherModel { document: name.into(), what });
     }
-    let evidence = sha256_hex(text.as_bytes());
+    let evidence = sha256::of(text.as_bytes());
     let measured = |row: Row| Measured {
         task: row.task,
         metric: match row.filter {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::files::{manifest_path, put};
+use super::judge::Verdict;
 use super::policy::Policy;
 use crate::signature::{self, SecretSigner, key_id};
 use crate::{Error, Timestamp};
@@ -34,13 +35,14 @@ pub struct Review {
     pub comment: String,
 }
 
-/// Signs a manifest's text; returns where the signature stands. The same reviewer's earlier review is replaced.
+/// Signs the manifest that was judged, byte for byte and without reading its file again: nobody signs what they have not
+/// seen. Returns where the signature stands. The same reviewer's earlier review is replaced.
 ///
 /// # Errors
 /// When the key is not one of the policy's, or the file cannot be written.
 pub fn sign(
     model: &Path,
-    manifest: &str,
+    judged: &Verdict,
     policy: &Policy,
     secret: &str,
     decision: &Decision,
@@ -60,7 +62,7 @@ pub fn sign(
             format!("{OBJECTS}: {} ({at})", reason.replace(['\n', '\r'], " "))
         }
     };
-    let text = key.sign(manifest.as_bytes(), &comment)?;
+    let text = key.sign(judged.manifest.as_bytes(), &comment)?;
     let mut name = manifest_path(model).into_os_string();
     name.push(format!(".{id}.{SIGNATURE}"));
     let path = PathBuf::from(name);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use corpus::build::{self, Inspection, Progress, Report};
 use corpus::config::Config;
-use corpus::hazard::{self, Example, Terms};
+use corpus::hazard::{self, Example, Measured, Terms};
 use indicatif::ProgressBar;
 
 use crate::args::CorpusCommand;
@@ -48,6 +48,11 @@ fn hazard(
     seed: u64,
     as_json: bool,
 ) -> anyhow::Result<()> {
+    if !(0.0..=1.0).contains(&threshold) {
+        bail!(
+            "--threshold is {threshold}: a probability from 0 to 1 is asked for, for example 0.5"
+        );
+    }
     let read = |paths: &[PathBuf]| -> anyhow::Result<Vec<Example>> {
         let texts = paths.iter().map(|path| hazard::read_examples(path));
         Ok(texts.collect::<Result<Vec<_>, _>>()?.concat())
@@ -62,32 +67,54 @@ fn hazard(
         classifier.write(out)?;
         eprintln!("wrote {}", out.display());
     }
-    let terms = Terms::read(true, &[])?;
-    let mut rows = vec![("classifier", "a fifth kept apart", kept_apart)];
+    let by_classifier = |texts: &[&Example]| {
+        hazard::measure(texts, |text| classifier.probability(text) >= threshold)
+    };
+    let threshold = Some(threshold);
+    let mut rows = vec![Judged {
+        judge: "classifier",
+        threshold,
+        on: "a fifth kept apart",
+        measured: by_classifier(&kept_apart),
+    }];
     let test: Vec<&Example> = test.iter().collect();
     if !test.is_empty() {
-        let by_classifier =
-            hazard::measure(&test, |text| classifier.probability(text) >= threshold);
+        let terms = Terms::read(true, &[])?;
         let by_terms = hazard::measure(&test, |text| !terms.found(text).is_empty());
-        rows.extend([("classifier", "test", by_classifier), ("terms", "test", by_terms)]);
+        let measured = by_classifier(&test);
+        rows.push(Judged { judge: "classifier", threshold, on: "test", measured });
+        rows.push(Judged { judge: "terms", threshold: None, on: "test", measured: by_terms });
     }
     if as_json {
-        let rows = rows.iter().map(|(judge, on, measured)| {
-            serde_json::json!({ "judge": judge, "on": on, "measured": measured })
-        });
-        let rows: Vec<_> = rows.collect();
         return output::json(&serde_json::json!({ "examples": examples.len(), "results": rows }));
     }
+    show_judged(&rows)
+}
+
+/// How one judge did on some texts.
+#[derive(serde::Serialize)]
+struct Judged {
+    judge: &'static str,
+    /// Probability from which a text counts as hazardous; terms have none.
+    threshold: Option<f32>,
+    on: &'static str,
+    measured: Measured,
+}
+
+fn show_judged(rows: &[Judged]) -> anyhow::Result<()> {
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     let rows: Vec<Vec<String>> = rows
         .iter()
-        .map(|(judge, on, m)| {
+        .map(|Judged { judge, threshold, on, measured: m }| {
+            let threshold = threshold.map_or("none".into(), |from| from.to_string());
             let [n, hazardous] = [m.n, m.hazardous].map(|n| output::count(n as u64));
-            let shares = [m.precision, m.recall, m.false_alarms].map(percent);
-            [vec![judge.to_string(), on.to_string(), n, hazardous], shares.to_vec()].concat()
+            let [precision, recall, alarms] = [m.precision, m.recall, m.false_alarms].map(percent);
+            let (judge, on) = (judge.to_string(), on.to_string());
+            vec![judge, threshold, on, n, hazardous, precision, recall, alarms]
         })
         .collect();
-    let heads = ["", "on", ">texts", ">hazardous", ">precision", ">recall", ">false alarms"];
+    let heads =
+        ["", ">threshold", "on", ">texts", ">hazardous", ">precision", ">recall", ">false alarms"];
     output::piece(&output::table(&heads, &rows))
 }
 

@@ -119,13 +119,14 @@ fn search_layouts(
             "parameters": plan.job.shape.parameters(),
             "active_parameters": plan.job.shape.active_parameters(),
         });
+        document["software"] = serde_json::to_value(&plan.software)?;
         document["flags"] = serde_json::to_value(&flags)?;
         if let Some(why) = why {
             document["why"] = serde_json::to_value(&why)?;
         }
         return output::json(&document);
     }
-    print_search(&plan.name, &found)?;
+    print_search(&plan, &found)?;
     output::line(format!("\nMegatron-LM: {}", flags.megatron))?;
     output::line(format!("\ntorchtitan: {}", flags.torchtitan))?;
     output::line(format!("\nrun.toml:\n{}", flags.run_toml))?;
@@ -135,12 +136,14 @@ fn search_layouts(
     Ok(())
 }
 
-fn print_search(name: &str, found: &Found) -> anyhow::Result<()> {
+fn print_search(plan: &Plan<'_>, found: &Found) -> anyhow::Result<()> {
     output::line(format!(
-        "{name}: {} layouts in {:.2} s, {} fit\n",
+        "{}: {} layouts in {:.2} s, {} fit; software {}\n",
+        plan.name,
         output::count(found.layouts as u64),
         found.seconds,
-        output::count(found.fitting as u64)
+        output::count(found.fitting as u64),
+        plan.software
     ))?;
     let heads = [
         ">step s",
@@ -185,7 +188,8 @@ fn print_search(name: &str, found: &Found) -> anyhow::Result<()> {
         100.0 * run.goodput,
         run.hours_between_failures,
         run.checkpoint_interval_s
-    ))
+    ))?;
+    run.idle_in_words().map_or(Ok(()), output::line)
 }
 
 fn show_timeline(path: &Path, html: Option<&Path>, as_json: bool) -> anyhow::Result<()> {

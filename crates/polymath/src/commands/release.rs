@@ -61,9 +61,8 @@ fn sign(released: &Released, key: &Path, object: Option<&str>) -> anyhow::Result
             verdict.model
         );
     }
-    let manifest = read_text(&release::manifest_path(&model))?;
     let (secret, now) = (read_text(key)?, Timestamp::now());
-    let signed = release::sign(&model, &manifest, &gate.policy, &secret, &decision, now)?;
+    let signed = release::sign(&model, &verdict, &gate.policy, &secret, &decision, now)?;
     eprintln!("wrote {}", signed.display());
     show(&gate.judge(&model)?, false)
 }

@@ -17,9 +17,7 @@ pub fn run(arguments: &Serve) -> anyhow::Result<()> {
     // A missing model is told at once, not by the first request.
     let path = home.hub().resolve(&model)?;
     let gate = arguments.require_release.as_deref().map(release::Gate::read).transpose()?;
-    if let Some(gate) = &gate {
-        gate.require(&path)?;
-    }
+    let guarded = gate.is_some();
     let api_keys = keys(arguments.api_key_file.as_deref())?;
     let house = House::open(HouseOptions {
         home: home.path().to_owned(),
@@ -34,6 +32,10 @@ pub fn run(arguments: &Serve) -> anyhow::Result<()> {
             Box::new(ask) as server::house::Gate
         }),
     })?;
+    if guarded {
+        // Judged by loading it: the bytes are hashed once, right before they are used.
+        house.admit(&path).map_err(anyhow::Error::msg)?;
+    }
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let (backend, models) = (house.clone(), house);
         let options = ServeOptions { addr: arguments.addr, backend, models, api_keys };

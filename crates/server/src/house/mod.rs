@@ -88,6 +88,12 @@ impl House {
         Ok(house)
     }
 
+    /// Loads the model at `path` now, or says why the gate keeps it out. A model that does not load for another reason
+    /// is let in: it may be one that embeds, and whoever asks for it is told.
+    pub fn admit(&self, path: &Path) -> Result<(), String> {
+        self.shelf.admit(path)
+    }
+
     /// Runs once, on its own thread: first what the first screen needs, then what makes it better.
     fn prepare(&self, fetch: bool) {
         if let Some(sample) = &self.sample {

@@ -11,7 +11,7 @@ use infer::hub::{Entry, Hub, Stage};
 use infer::{Embedder, Engine};
 
 use super::notes::Notes;
-use super::speaker::Speaker;
+use super::speaker::{Speaker, Unloaded};
 use crate::Error;
 use crate::backend::{Download, ModelState};
 use crate::openai::{Embedded, Fault, Generate, Generated, Piece, Served};
@@ -177,6 +177,14 @@ impl Shelf {
             Task::Embed => kept.embedding_model = entry.name.clone(),
             Task::Chat | Task::Complete => kept.chat_model = entry.name.clone(),
         })
+    }
+
+    /// Loads a model; its refusal by the gate is an error, and nothing else is.
+    pub(super) fn admit(&self, path: &Path) -> Result<(), String> {
+        match self.speaker.engine(path) {
+            Err(Unloaded::Barred(why)) => Err(why),
+            Ok(_) | Err(Unloaded::Failed(_)) => Ok(()),
+        }
     }
 
     /// The chosen chat model, loaded; `None` when it is not here or does not load.

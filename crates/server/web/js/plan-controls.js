@@ -74,11 +74,12 @@ function Training({ plan, overview, known, set, change }) {
     ${byDays
       ? html`<${Slider} id="days" label="Days" ladder=${LADDERS.days} value=${training.days} show=${(n) => String(Number(n.toPrecision(4)))} onChange=${(days) => setLength({ days })} note=${overview && `enough for ${short(overview.tokens)} tokens`} />`
       : html`<${Slider} id="tokens" label="Tokens" ladder=${LADDERS.tokens} value=${training.tokens} show=${short} onChange=${(tokens) => setLength({ tokens })} />`}
-    <${Slider} id="sequence" label="Sequence" ladder=${LADDERS.sequence} value=${training.sequence} show=${whole} onChange=${(sequence) => set("training", { sequence: Math.round(sequence) })} />
+    <${Slider} id="sequence" label="Sequence" ladder=${LADDERS.sequence} value=${training.sequence} show=${whole} thousand=${1024} onChange=${(sequence) => set("training", { sequence: Math.round(sequence) })} />
     <${Slider} id="batch" label="Sequences per step" ladder=${LADDERS.batch} value=${batch} show=${whole} onChange=${(n) => set("training", { global_batch: Math.max(1, Math.round(n)) })} note=${`${short(batch * training.sequence)} tokens a step`} />
     <${Choice} label="Number format" options=${possible} value=${training.precision} onChange=${(precision) => set("training", { precision })} />
     <div class="pick"><label for="software">Software</label>
-      <select id="software" value=${training.software} onChange=${(event) => set("training", { software: event.target.value })}>
+      <select id="software" value=${training.software ?? ""} onChange=${(event) => set("training", { software: event.target.value || null })}>
+        <option value="" selected=${!training.software}>usual: ${chip?.software}</option>
         ${known.software.map(({ name }) => html`<option value=${name} selected=${name === training.software}>${name}</option>`)}</select></div>
   </fieldset>`;
 }
@@ -118,6 +119,7 @@ function Money({ plan, overview, set }) {
     ${one("gco2_per_kwh", "Grid, g CO₂e per kWh", LADDERS.grid, whole)}
     <details><summary>Power</summary>
       ${one("power_share", "Drawn, of board power", LADDERS.power, (n) => percent(100 * n))}
+      ${one("idle_share", "Drawn by idle chips, of board power", LADDERS.idle, (n) => percent(100 * n))}
       ${one("host_share", "Hosts and network, of board power", LADDERS.host, (n) => percent(100 * n))}
       ${one("pue", "PUE of the building", LADDERS.pue, (n) => n.toFixed(2))}
       ${one("usd_per_kwh", "Price of a kWh", LADDERS.kwh, cents)}

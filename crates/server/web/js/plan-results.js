@@ -38,7 +38,7 @@ export function Headline({ overview, chosen }) {
     ${one(percent(chosen.mfu_pct), "of peak (MFU)", `${short(chosen.tokens_per_s)} tokens/s`)}
   </dl>
   <p class="small soft numbers">${short(overview.parameters)} parameters on ${short(overview.tokens)} tokens are ${power(overview.model_flop)} FLOP, ${times(overview.gpt4_multiple)} GPT-4’s.
-    ${" "}${whole(overview.layouts)} layouts costed in ${Math.max(1, Math.round(1000 * overview.seconds))} ms on ${overview.threads} threads, ${whole(overview.fitting)} fit. Ranges hold nine cases in ten.</p>`;
+    ${" "}${whole(overview.layouts)} layouts costed in ${Math.max(1, Math.round(1000 * overview.seconds))} ms on ${overview.threads} threads, ${whole(overview.fitting)} fit. Software ${overview.software.name}${overview.software.usual && ", usual on this chip"}. Ranges hold nine cases in ten.</p>`;
 }
 
 export function Layouts({ overview, at, choose }) {
@@ -64,16 +64,20 @@ export function Layouts({ overview, at, choose }) {
 
 export function Energy({ overview, chosen }) {
   const { power_share, host_share, pue } = overview.cluster;
-  const inside = chosen.kwh / pue;
-  const used = [(inside * power_share) / (power_share + host_share), (inside * host_share) / (power_share + host_share), chosen.kwh - inside];
-  const names = ["chips", "hosts and network", "cooling and conversion"];
+  // What idle chips draw is told apart, with their hosts and cooling.
+  const all = chosen.kwh - chosen.idle_kwh;
+  const inside = all / pue;
+  const idle = chosen.idle_chips > 0;
+  const used = [(inside * power_share) / (power_share + host_share), (inside * host_share) / (power_share + host_share), all - inside, ...(idle ? [chosen.idle_kwh] : [])];
+  const names = ["chips", "hosts and network", "cooling and conversion", ...(idle ? ["idle chips"] : [])];
   const show = (kwh) => energy(kwh).join(" ");
   return html`<section aria-labelledby="energy"><h2 id="energy">Energy and money</h2>
     <div class="measure wide"><${Stack} parts=${used.map((value, i) => ({ value, tone: i + 1, title: `${names[i]}: ${show(value)}` }))} scale=${chosen.kwh}
       label=${`Energy: ${names.map((name, i) => `${name} ${show(used[i])}`).join(", ")}`} /></div>
     <${Legend} names=${names.map((name, i) => `${name} ${show(used[i])}`)} />
     <p>${whole(chosen.chip_hours)} chip-hours at ${cents(overview.cluster.usd_per_chip_hour)} are ${dollars(chosen.dollars)}; whoever owns the chips pays ${dollars(chosen.energy_dollars)} for the electricity.
-      ${" "}It draws ${short((overview.cluster.watts_per_chip * chosen.chip_hours) / (24 * chosen.days))}W, hosts and cooling included.</p>
+      ${" "}It draws ${short((1000 * chosen.kwh) / (24 * chosen.days))}W, hosts and cooling included.</p>
+    ${idle && html`<p id="idle">${whole(chosen.idle_chips)} chips are left idle: spares (${whole(chosen.spare_chips)} are enough) whose failures stop nothing. They are paid, ${dollars(chosen.idle_dollars)} of the sum, and draw idle power.</p>`}
   </section>`;
 }
 

@@ -32,6 +32,7 @@ export const LADDERS = {
   hour: range(0.5, 12, 0.25),
   kwh: range(0.02, 0.4, 0.01),
   power: range(0.4, 1, 0.05),
+  idle: range(0, 0.5, 0.02),
   host: range(0, 1.2, 0.05),
   pue: range(1, 2, 0.05),
   grid: range(0, 900, 20),
@@ -68,11 +69,11 @@ let kept = null;
 export const remembered = () => kept;
 export const remember = (plan) => { kept = plan; };
 
-/** A number as people write it: 22,000 or 22k or 405 B or $2.50; NaN if it is none. */
-export function numberIn(text) {
+/** A number as people write it: 22,000 or 22k or 405 B or $2.50; NaN if it is none. A context's k is 1,024. */
+export function numberIn(text, thousand = 1e3) {
   const found = text.replace(/[,\s$]/g, "").match(/^(\d*\.?\d+(?:e[+-]?\d+)?)([kKMBGT]?)/);
   if (!found) return NaN;
-  return Number(found[1]) * { "": 1, k: 1e3, K: 1e3, M: 1e6, B: 1e9, G: 1e9, T: 1e12 }[found[2]];
+  return Number(found[1]) * thousand ** { "": 0, k: 1, K: 1, M: 2, B: 3, G: 3, T: 4 }[found[2]];
 }
 
 /** The plan as its file. */

@@ -7,12 +7,15 @@ const nearest = (ladder, value) => {
   return ladder.reduce((best, rung, i) => (off(rung) < off(ladder[best]) ? i : best), 0);
 };
 
-/** `show` turns a value into what stands in the field and is read out; `note` is a line below. */
-export function Slider({ id, label, ladder, value, show = String, onChange, note }) {
+/**
+ * `show` turns a value into what stands in the field and is read out; `note` is a line below; `thousand` is what a typed k
+ * means.
+ */
+export function Slider({ id, label, ladder, value, show = String, onChange, note, thousand = 1000 }) {
   // What is being typed stays while results come in and draw the page again.
   const [draft, setDraft] = useState(null);
   const commit = (event) => {
-    const typed = numberIn(event.target.value);
+    const typed = numberIn(event.target.value, thousand);
     setDraft(null);
     if (Number.isFinite(typed)) onChange(typed);
     else event.target.value = show(known);

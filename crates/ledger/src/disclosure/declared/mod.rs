@@ -10,10 +10,8 @@ mod count;
 mod facts;
 mod read;
 
-use sha2::{Digest, Sha256};
-
 use super::{Check, Disclosure, forms, thresholds};
-use crate::{Error, Timestamp};
+use crate::{Error, Timestamp, sha256};
 
 pub use read::DeclaredRun;
 
@@ -39,8 +37,7 @@ pub fn disclose_declared(
 ) -> Result<Disclosure, Error> {
     run.check()?;
     let count = Count::of(run)?;
-    let digest = Sha256::digest(text.as_bytes());
-    let sha256: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = sha256::of(text.as_bytes());
     let cumulative = count.model_flop + run.base_flop();
     let mut thresholds = thresholds::all(cumulative);
     if run.identity.biological {
