@@ -1,11 +1,12 @@
 //! Which model a command uses: the named one, else the default where it is on this machine, else none.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use infer::hub::{self, registry};
 use infer::{Embedder, Engine, Precision};
 
-use crate::args::Threads;
+use crate::args::{Draft, Threads};
 use crate::home::Home;
 
 /// What a person types to say "no model".
@@ -18,9 +19,27 @@ pub fn embedder(named: Option<&str>, threads: Threads) -> anyhow::Result<Option<
 }
 
 /// The model that chooses and writes; `None` as for [`embedder`].
-pub fn engine(named: Option<&str>, threads: Threads) -> anyhow::Result<Option<Engine>> {
-    let Some(path) = path(named, registry::DEFAULT_CHAT)? else { return Ok(None) };
-    Ok(Some(Engine::load(&path, threads.count())?))
+pub fn engine(
+    named: Option<&str>,
+    draft: &Draft,
+    threads: Threads,
+) -> anyhow::Result<Option<Engine>> {
+    match path(named, registry::DEFAULT_CHAT)? {
+        Some(path) => load(&path, draft, threads).map(Some),
+        None if draft.draft.is_some() => {
+            anyhow::bail!("--draft: there is no model to guess for; name one with --model")
+        }
+        None => Ok(None),
+    }
+}
+
+/// The model at `path`, with the draft model that was named for it.
+pub fn load(path: &Path, draft: &Draft, threads: Threads) -> anyhow::Result<Engine> {
+    let engine = Engine::load(path, threads.count())?;
+    let Some(draft) = &draft.draft else { return Ok(engine) };
+    // It runs on the first one's threads.
+    let draft = Engine::load(&Home::find()?.hub().resolve(draft)?, 1)?;
+    Ok(engine.with_draft(draft)?)
 }
 
 fn path(named: Option<&str>, default: &str) -> anyhow::Result<Option<std::path::PathBuf>> {

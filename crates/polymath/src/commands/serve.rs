@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use infer::Engine;
 use server::ServeOptions;
 use server::house::{House, HouseOptions};
 
@@ -20,12 +21,19 @@ pub fn run(arguments: &Serve) -> anyhow::Result<()> {
     if let Some(gate) = &gate {
         gate.require(&path)?;
     }
+    if let Some(draft) = &arguments.draft.draft {
+        let draft = home.hub().resolve(draft)?;
+        gate.as_ref().map_or(Ok(()), |gate| gate.require(&draft))?;
+        // So is one that cannot guess for it.
+        Engine::load(&path, 1)?.with_draft(Engine::load(&draft, 1)?)?;
+    }
     let api_keys = keys(arguments.api_key_file.as_deref())?;
     let house = House::open(HouseOptions {
         home: home.path().to_owned(),
         vault: arguments.vault.vault.clone().unwrap_or_else(|| home.vault()),
         sample: None,
         model: Some(model.clone()),
+        draft: arguments.draft.draft.clone(),
         fetch: false,
         n_threads: arguments.threads.count(),
         runs: Vec::new(),
