@@ -4,7 +4,7 @@
 use crate::companion;
 use crate::form::{Form, Forms, Guide};
 use crate::vocabulary::Text;
-use crate::{Error, Info, inspect};
+use crate::{Error, Info, Memory, inspect};
 use corpus::chat::{ChatTemplate, Message, RenderOptions};
 use corpus::tokenizer::{Special, Tokenizer};
 use kernels::pool::Pool;
@@ -171,6 +171,11 @@ impl Engine {
     /// What `polymath model inspect` shows.
     pub fn info(&self) -> Result<Info, Error> {
         inspect::inspect(&self.shared.path)
+    }
+
+    /// What its weights ask of memory, without a draft model's, and what is there now.
+    pub fn memory(&self) -> Memory {
+        Memory::of(self.shared.decoder.demand())
     }
 
     /// How long loading took.

@@ -54,7 +54,7 @@ pub use generation::{
     Cancel, Finish, GenerateOptions, Generation, Guesses, Piece, Score, Timings, TokenLogprobs,
     Truncate,
 };
-pub use inspect::{Info, TokenizerInfo, inspect};
+pub use inspect::{Info, Memory, TokenizerInfo, inspect};
 pub use model::decoder::Precision as DecoderPrecision;
 pub use model::encoder::Precision;
 pub use sampling::{Sampler, Sampling, uniform};

@@ -217,3 +217,17 @@ fn a_draft_model_saves_steps_changes_nothing_and_must_know_the_same_tokens() {
     let nobody = home.run(&["ask", "--model", "none", "--draft", &large, "Who?"]);
     assert!(text(&nobody.stderr).contains("--draft: there is no model"), "{nobody:?}");
 }
+
+#[test]
+fn inspect_says_what_a_model_asks_of_memory() {
+    let home = Home::new();
+    let about = home.json(&["model", "inspect", &golden("qwen3-moe-tiny"), "--json"]);
+    let memory = &about["memory"];
+    assert_eq!(memory["weight_bytes"], about["weight_bytes"]);
+    let bytes = |field: &str| memory[field].as_u64().expect("a number of bytes");
+    assert!(bytes("expert_bytes") < bytes("weight_bytes"));
+    assert!(bytes("bytes_per_token") < bytes("weight_bytes"));
+    assert_eq!(memory["fits"], true);
+    let encoder = home.json(&["model", "inspect", &golden("bert-tiny"), "--json"]);
+    assert!(encoder["memory"].is_null());
+}

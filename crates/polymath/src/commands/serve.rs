@@ -8,7 +8,7 @@ use server::ServeOptions;
 use server::house::{House, HouseOptions};
 
 use crate::args::Serve;
-use crate::commands::{DEFAULT_MODEL, release};
+use crate::commands::{DEFAULT_MODEL, models, release};
 use crate::home::Home;
 use crate::output;
 
@@ -20,6 +20,10 @@ pub fn run(arguments: &Serve) -> anyhow::Result<()> {
     let gate = arguments.require_release.as_deref().map(release::Gate::read).transpose()?;
     if let Some(gate) = &gate {
         gate.require(&path)?;
+    }
+    let info = infer::inspect(&path)?;
+    if let Some(memory) = &info.memory {
+        models::warn_if_larger_than_memory(&info.name, memory);
     }
     if let Some(draft) = &arguments.draft.draft {
         let draft = home.hub().resolve(draft)?;
