@@ -1,13 +1,12 @@
-//! Any bytes as a GGUF file: read, described, and its tensors looked at.
+//! Any bytes as a GGUF file: read, described, and run where it describes a model.
 #![no_main]
 
+mod pass;
+
 use libfuzzer_sys::fuzz_target;
-use model::gguf::Gguf;
 
 fuzz_target!(|bytes: &[u8]| {
     let path = std::env::temp_dir().join(format!("polymath-fuzz-{}.gguf", std::process::id()));
     std::fs::write(&path, bytes).expect("a temporary file");
-    if let Ok(gguf) = Gguf::open(&path) {
-        drop(model::decoder::read(gguf.path()));
-    }
+    pass::load_and_run(&path);
 });

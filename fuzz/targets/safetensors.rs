@@ -1,5 +1,8 @@
-//! Any bytes as `config.json` (up to a zero byte) and `model.safetensors` of a Hugging Face folder.
+//! Any bytes as `config.json` (up to a zero byte) and `model.safetensors` of a Hugging Face folder, run where they
+//! describe a model.
 #![no_main]
+
+mod pass;
 
 use libfuzzer_sys::fuzz_target;
 
@@ -10,5 +13,5 @@ fuzz_target!(|bytes: &[u8]| {
     std::fs::write(folder.join("config.json"), &bytes[..cut]).expect("a temporary file");
     let weights = bytes.get(cut + 1..).unwrap_or_default();
     std::fs::write(folder.join("model.safetensors"), weights).expect("a temporary file");
-    drop(model::decoder::read(&folder));
+    pass::load_and_run(&folder);
 });

@@ -17,6 +17,10 @@ pub struct Measured {
     pub load_ms: f64,
     /// Resident memory of the process after the runs, megabytes; zero where the system does not say.
     pub rss_mb: f64,
+    /// The draft model, where the engine has one.
+    pub draft: Option<String>,
+    /// Tokens written per step, after the first: 1 without a draft model.
+    pub tokens_per_step: f64,
     /// Threads it ran on.
     pub threads: usize,
     /// How many runs the medians are over.
@@ -25,7 +29,8 @@ pub struct Measured {
 
 /// Reads a prompt of `prompt_len` tokens and writes `generate_len`, `runs` times, each from nothing.
 ///
-/// A run before the first is not counted: it maps the weights into memory.
+/// A run before the first is not counted: it maps the weights into memory. With a draft model, guesses are made as for a
+/// real answer, from what the text repeats too.
 pub fn infer(
     engine: &Engine,
     prompt_len: usize,
@@ -36,12 +41,13 @@ pub fn infer(
     let options = GenerateOptions {
         max_tokens: generate_len.max(2),
         ignore_end: true,
-        // What is measured is a step per token.
-        guess_tokens: Some(0),
+        // Without a draft model a step per token is measured.
+        guess_tokens: if engine.draft().is_some() { None } else { Some(0) },
         ..GenerateOptions::default()
     };
     let mut session = Session::new(engine);
     let (mut prefill, mut decode, mut first) = (Vec::new(), Vec::new(), Vec::new());
+    let mut per_step = Vec::new();
     for run in 0..=runs.max(1) {
         session.truncate(0);
         let generation = session.generate(&prompt, &options, &Cancel::new(), &mut |_| {})?;
@@ -50,7 +56,9 @@ pub fn infer(
         }
         let timings = generation.timings;
         prefill.push(prompt.len() as f64 / seconds(timings.prefill));
-        decode.push((generation.tokens.len() - 1) as f64 / seconds(timings.decode));
+        let n_written = (generation.tokens.len() - 1) as f64;
+        decode.push(n_written / seconds(timings.decode));
+        per_step.push(n_written / generation.steps.max(1) as f64);
         first.push(timings.first_token.as_secs_f64() * 1e3);
     }
     Ok(Measured {
@@ -59,6 +67,8 @@ pub fn infer(
         first_token_ms: median(&mut first),
         load_ms: engine.load_time().as_secs_f64() * 1e3,
         rss_mb: resident_mb(),
+        draft: engine.draft().map(|draft| draft.name().to_owned()),
+        tokens_per_step: median(&mut per_step),
         threads: engine.n_threads(),
         runs: runs.max(1),
     })

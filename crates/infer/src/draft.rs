@@ -1,9 +1,11 @@
-//! Guesses at the next tokens, taken from the text itself.
+//! Guesses at the next tokens, taken from the text itself; and how many it is worth guessing.
 //!
 //! Prompt lookup (Saxena 2023; "n-gram speculation"): where the last few tokens have stood before, what followed
 //! them then may follow now: names, quotations, code and JSON repeat themselves. The guesses are read together
 //! with the last token in one step, and only those that the sampler would have chosen stay, so that the answer
-//! is the same as without them.
+//! is the same as without them. Guesses of a draft model ([`crate::companion`]) take their turn where the text has none.
+
+use std::ops::RangeInclusive;
 
 /// Tokens that have to agree before what followed is guessed.
 const MATCH: usize = 3;
@@ -12,7 +14,9 @@ const WINDOW: usize = 4096;
 /// What is guessed at first: reading three tokens costs about half as much again as reading one.
 const FIRST: usize = 2;
 /// Steps without guesses after a single guess was wrong; doubled each time until a guess is right again.
-const PAUSES: std::ops::RangeInclusive<usize> = 8..=256;
+const PAUSES: RangeInclusive<usize> = 8..=256;
+/// The same for a draft model: its next guess is right more often than that of a text that has changed its subject.
+const PAUSES_OF_MODEL: RangeInclusive<usize> = 2..=64;
 
 /// Decides how many tokens to guess from how guesses have fared.
 #[derive(Debug)]
@@ -24,25 +28,41 @@ pub(crate) struct Drafter {
     rest: usize,
     /// How long the next pause will be.
     pause: usize,
+    pauses: RangeInclusive<usize>,
 }
 
 impl Drafter {
-    /// At most `most` tokens at a time; 0: never.
+    /// For guesses from the text: at most `most` tokens at a time; 0: never.
     pub(crate) fn new(most: usize) -> Self {
-        Self { most, next: FIRST.min(most), rest: 0, pause: *PAUSES.start() }
+        Self::with_pauses(most, PAUSES)
+    }
+
+    /// For guesses of a draft model.
+    pub(crate) fn of_model(most: usize) -> Self {
+        Self::with_pauses(most, PAUSES_OF_MODEL)
+    }
+
+    fn with_pauses(most: usize, pauses: RangeInclusive<usize>) -> Self {
+        Self { most, next: FIRST.min(most), rest: 0, pause: *pauses.start(), pauses }
+    }
+
+    /// How many tokens to guess in this step.
+    pub(crate) fn allowance(&mut self) -> usize {
+        if self.rest > 0 {
+            self.rest -= 1;
+            return 0;
+        }
+        self.next
     }
 
     /// What may follow `tokens`.
     pub(crate) fn draft<'t>(&mut self, tokens: &'t [u32], room: usize) -> &'t [u32] {
-        if self.most == 0 {
-            return &[];
-        }
-        if self.rest > 0 {
-            self.rest -= 1;
+        let most = self.allowance().min(room);
+        if most == 0 {
             return &[];
         }
         let followed = followed_before(tokens);
-        &followed[..followed.len().min(self.next).min(room)]
+        &followed[..followed.len().min(most)]
     }
 
     /// How many of the guesses were right.
@@ -51,7 +71,7 @@ impl Drafter {
             return;
         }
         if n_right > 0 {
-            self.pause = *PAUSES.start();
+            self.pause = *self.pauses.start();
             let all = n_right == n_guessed;
             self.next = if all { self.next.max(2 * n_right).min(self.most) } else { n_right };
         } else if self.next > 1 {
@@ -59,7 +79,7 @@ impl Drafter {
         } else {
             // A wrong guess costs time: the more of them, the longer the pause.
             self.rest = self.pause;
-            self.pause = (2 * self.pause).min(*PAUSES.end());
+            self.pause = (2 * self.pause).min(*self.pauses.end());
         }
     }
 }

@@ -1,9 +1,10 @@
 //! A model ready to run: weights, tokenizer, chat template and threads. It never changes, so any number of
 //! sessions share it.
 
+use crate::companion;
 use crate::form::{Form, Forms, Guide};
 use crate::vocabulary::Text;
-use crate::{Error, Info, inspect};
+use crate::{Error, Info, Memory, inspect};
 use corpus::chat::{ChatTemplate, Message, RenderOptions};
 use corpus::tokenizer::{Special, Tokenizer};
 use kernels::pool::Pool;
@@ -18,6 +19,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
+    /// A small model that guesses what this one will say.
+    draft: Option<Arc<Shared>>,
 }
 
 struct Shared {
@@ -55,7 +58,24 @@ impl Engine {
             load_time: start.elapsed(),
             forms: OnceLock::new(),
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { shared: Arc::new(shared), draft: None })
+    }
+
+    /// The same model with a smaller one that guesses for it: answers stay what they are, to the token, and come in fewer
+    /// steps. The draft model runs on this one's threads; its own, and a draft model of its own, are not used.
+    ///
+    /// # Errors
+    /// [`Error::Draft`] if the two do not have the same tokens and the same end tokens, whatever they are called;
+    /// [`Error::NoTokenizer`] if that cannot be told.
+    pub fn with_draft(self, draft: Engine) -> Result<Self, Error> {
+        companion::check(&self, &draft)?;
+        Ok(Self { draft: Some(draft.shared), ..self })
+    }
+
+    /// The model that guesses for this one.
+    pub fn draft(&self) -> Option<Engine> {
+        let shared = Arc::clone(self.draft.as_ref()?);
+        Some(Self { shared, draft: None })
     }
 
     /// Puts an engine together from parts: for models that were made, not read. Answers end at the
@@ -77,7 +97,7 @@ impl Engine {
             load_time: Duration::ZERO,
             forms: OnceLock::new(),
         };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared), draft: None }
     }
 
     /// The model's name: the file's without its extension, or the directory's.
@@ -151,6 +171,11 @@ impl Engine {
     /// What `polymath model inspect` shows.
     pub fn info(&self) -> Result<Info, Error> {
         inspect::inspect(&self.shared.path)
+    }
+
+    /// What its weights ask of memory, without a draft model's, and what is there now.
+    pub fn memory(&self) -> Memory {
+        Memory::of(self.shared.decoder.demand())
     }
 
     /// How long loading took.

@@ -42,6 +42,19 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// A draft model that speaks in other tokens.
+    #[error(
+        "{draft} cannot guess for {model}: {reason}; hint: take a smaller model of the same family, with the same tokenizer"
+    )]
+    Draft {
+        /// Name of the model that answers.
+        model: String,
+        /// Name of the one that should guess.
+        draft: String,
+        /// The first difference.
+        reason: String,
+    },
+
     /// There is nothing to continue.
     #[error("the prompt has no tokens; hint: give at least one word")]
     EmptyPrompt,

@@ -24,8 +24,8 @@ pub struct GenerateOptions {
     pub form: Option<Form>,
     /// Report the probability of each token and of so many others that were likely in its place.
     pub top_logprobs: Option<usize>,
-    /// Guess at most so many tokens from what the text repeats. It changes the speed and never the answer. `None`: as
-    /// many as pay when the most probable token is chosen, and none when chance decides.
+    /// Guess at most so many tokens from what the text repeats, or with the draft model where the engine has one. It
+    /// changes the speed and never the answer. `None`: as many as pay; when chance decides, with a draft model alone.
     pub guess_tokens: Option<usize>,
 }
 
@@ -139,8 +139,23 @@ pub struct Generation {
     pub cached_tokens: usize,
     /// Tokens of the prompt that were dropped because they did not fit ([`Truncate::DropOldest`]).
     pub dropped_tokens: usize,
+    /// Passes through the network for the answer, after the prompt was read.
+    pub steps: usize,
+    /// Tokens that were guessed from the text.
+    pub lookup: Guesses,
+    /// Tokens that the draft model guessed.
+    pub draft: Guesses,
     /// How long it took.
     pub timings: Timings,
+}
+
+/// How guesses fared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Guesses {
+    /// Tokens that were guessed.
+    pub made: usize,
+    /// Of these, those that the answer has.
+    pub right: usize,
 }
 
 /// Why an answer ended.

@@ -6,6 +6,7 @@ use corpus::tokenizer::Tokenizer;
 use model::config::{DecoderConfig, EncoderConfig};
 use model::encoder::Encoder;
 use model::gguf::Gguf;
+use model::memory::Demand;
 use model::packed_encoder::{PackedEncoder, is_packed};
 use model::weights::Weights;
 use serde::Serialize;
@@ -34,6 +35,8 @@ pub struct Info {
     pub tensors: BTreeMap<String, usize>,
     /// Bytes of all weights as stored.
     pub weight_bytes: u64,
+    /// Whether a text model fits into memory here and now.
+    pub memory: Option<Memory>,
     /// Tokens that the model sees at once.
     pub context_len: usize,
     /// Layers, width, heads and so on.
@@ -44,6 +47,25 @@ pub struct Info {
     pub chat_template: bool,
     /// As stated in the file.
     pub licence: Option<String>,
+}
+
+/// What a model's weights ask of this machine's memory, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// All weights; the experts among them; what one token reads.
+    #[serde(flatten)]
+    pub demand: Demand,
+    /// What this process could fill when it was asked; absent where the system does not say.
+    pub available_bytes: Option<u64>,
+    /// Whether all weights fit. If not, they are read from the file as they are needed.
+    pub fits: bool,
+}
+
+impl Memory {
+    pub(crate) fn of(demand: Demand) -> Self {
+        let available_bytes = model::memory::available();
+        Self { demand, available_bytes, fits: demand.fits(available_bytes) }
+    }
 }
 
 /// A description of a tokenizer.
@@ -84,7 +106,10 @@ pub fn inspect(path: &Path) -> Result<Info, Error> {
     info.licence = gguf.string("general.license")?.map(str::to_string);
     match architecture {
         "bert" => info.describe_encoder(Encoder::load(path)?.config()),
-        _ => info.describe_decoder(&DecoderConfig::from_gguf(&gguf, &weights)?),
+        _ => {
+            let (config, weights) = model::decoder::read(path)?;
+            info.describe_decoder(&config, &weights);
+        }
     }
     info.describe_text(&Text::from_gguf(&gguf)?);
     Ok(info)
@@ -99,7 +124,7 @@ fn directory(path: &Path) -> Result<Info, Error> {
     } else {
         let (config, weights) = model::decoder::read(path)?;
         info.count(&weights);
-        info.describe_decoder(&config);
+        info.describe_decoder(&config, &weights);
     }
     let stored = stored_tensors(path)?;
     if info.parameters_total == 0 {
@@ -125,6 +150,7 @@ impl Info {
             parameters_active: 0,
             tensors: BTreeMap::new(),
             weight_bytes: 0,
+            memory: None,
             context_len: 0,
             shape: BTreeMap::new(),
             tokenizer: None,
@@ -139,7 +165,8 @@ impl Info {
         self.weight_bytes = weights.bytes() as u64;
     }
 
-    fn describe_decoder(&mut self, config: &DecoderConfig) {
+    fn describe_decoder(&mut self, config: &DecoderConfig, weights: &Weights) {
+        self.memory = Some(Memory::of(Demand::of(config, weights)));
         let parameters = model::cost::parameters(config);
         self.parameters_total = parameters.total;
         self.parameters_active = parameters.active;

@@ -23,6 +23,7 @@ mod engine;
 mod session;
 
 mod answer;
+mod companion;
 mod draft;
 mod form;
 mod turn;
@@ -50,9 +51,10 @@ pub use engine::Engine;
 pub use error::Error;
 pub use form::Form;
 pub use generation::{
-    Cancel, Finish, GenerateOptions, Generation, Piece, Score, Timings, TokenLogprobs, Truncate,
+    Cancel, Finish, GenerateOptions, Generation, Guesses, Piece, Score, Timings, TokenLogprobs,
+    Truncate,
 };
-pub use inspect::{Info, TokenizerInfo, inspect};
+pub use inspect::{Info, Memory, TokenizerInfo, inspect};
 pub use model::decoder::Precision as DecoderPrecision;
 pub use model::encoder::Precision;
 pub use sampling::{Sampler, Sampling, uniform};

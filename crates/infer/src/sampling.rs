@@ -120,6 +120,13 @@ impl Sampler {
         Ok(Self { sampling: sampling.clone(), seen, n_drawn: 0, candidates: Vec::new() })
     }
 
+    /// A copy that chooses what this one would, without changing it.
+    pub(crate) fn ahead(&self) -> Self {
+        let Self { sampling, seen, n_drawn, .. } = self;
+        let (sampling, seen) = (sampling.clone(), seen.clone());
+        Self { sampling, seen, n_drawn: *n_drawn, candidates: Vec::new() }
+    }
+
     /// Whether the most probable token is taken, without chance.
     pub fn is_greedy(&self) -> bool {
         self.sampling.temperature == 0.0

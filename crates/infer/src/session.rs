@@ -4,6 +4,7 @@
 //! network computed for them, keeps the longest common beginning, and computes only the rest: a conversation
 //! that grows by a turn costs a turn.
 
+use crate::companion::{self, Companion};
 use crate::generation::{Cancel, Finish, GenerateOptions, Generation, Piece, Score};
 use crate::turn::Turn;
 use crate::{Engine, Error};
@@ -22,6 +23,8 @@ pub struct Session {
     /// The tokens that the cache holds, in step with it at all times.
     tokens: Vec<u32>,
     logits: Vec<f32>,
+    /// What the draft model has read, where the engine has one.
+    companion: Option<Companion>,
 }
 
 impl Session {
@@ -32,6 +35,7 @@ impl Session {
             cache: KvCache::new(engine.config(), engine.context_len()),
             tokens: Vec::new(),
             logits: Vec::new(),
+            companion: None,
         }
     }
 
@@ -64,11 +68,13 @@ impl Session {
         let engine = self.engine.clone();
         let mut turn = Turn::new(&engine, prompt, options)?;
         turn.remember(self.rewind_to_common(turn.prompt()));
+        turn.accompany(self.companion.take());
         while !turn.has_ended() {
             if cancel.is_cancelled() {
                 turn.end(Finish::Cancelled);
                 break;
             }
+            companion::guess(&engine, turn.guess(CHUNK_TOKENS).into_iter().collect());
             let feed = turn.feed(CHUNK_TOKENS);
             let n_fed = feed.tokens.len();
             self.step(&feed.tokens, feed.want)?;
@@ -77,6 +83,7 @@ impl Session {
             kept?;
             turn.take_pieces().for_each(|piece| on_piece(&piece));
         }
+        self.companion = turn.take_companion();
         turn.close();
         turn.take_pieces().for_each(|piece| on_piece(&piece));
         Ok(turn.into_generation())

@@ -5,13 +5,16 @@
 //! ```
 //!
 //! The cache that belongs to a turn is its driver's: a [`Session`](crate::Session) has one, a
-//! [`Batcher`](crate::Batcher) one for each turn. A driver reads [`Turn::feed`], hands the logits to
-//! [`Turn::absorb`], and forgets what that says was guessed wrongly.
+//! [`Batcher`](crate::Batcher) one for each turn. A driver lets the turn guess ([`Turn::guess`]), reads [`Turn::feed`],
+//! hands the logits to [`Turn::absorb`], and forgets what that says was guessed wrongly.
 
 use crate::answer::Answer;
+use crate::companion::{Ask, Companion};
 use crate::draft::Drafter;
 use crate::form::Guide;
-use crate::generation::{Finish, GenerateOptions, Generation, Piece, Timings, TokenLogprobs};
+use crate::generation::{
+    Finish, GenerateOptions, Generation, Guesses, Piece, Timings, TokenLogprobs,
+};
 use crate::sampling::Sampler;
 use crate::{Engine, Error};
 use model::decoder::Rows;
@@ -33,7 +36,15 @@ pub(crate) struct Turn<'e> {
     limit: usize,
     /// Tokens that may follow the last one, read with it.
     guesses: Vec<u32>,
+    /// Whether the draft model guessed them.
+    are_drafted: bool,
+    lookup: Drafter,
     drafter: Drafter,
+    /// The draft model's reading of this text, where the engine has one.
+    companion: Option<Companion>,
+    looked_up: Guesses,
+    drafted: Guesses,
+    n_steps: usize,
     sampler: Sampler,
     guide: Option<Guide>,
     top_logprobs: Option<usize>,
@@ -67,7 +78,10 @@ impl<'e> Turn<'e> {
         let guide = options.form.as_ref().map(|form| engine.guide(form)).transpose()?;
         let sampler = Sampler::new(&options.sampling, &prompt)?;
         let finish = (options.max_tokens == 0).then_some(Finish::Length);
-        let guesses_by_default = if sampler.is_greedy() { MOST_GUESSES } else { 0 };
+        let lookups =
+            options.guess_tokens.unwrap_or(if sampler.is_greedy() { MOST_GUESSES } else { 0 });
+        let drafts = options.guess_tokens.unwrap_or(MOST_GUESSES);
+        let companion = engine.draft().filter(|_| drafts > 0).map(|draft| Companion::new(&draft));
         Ok(Self {
             n_prompt: prompt.len(),
             n_dropped,
@@ -76,7 +90,13 @@ impl<'e> Turn<'e> {
             n_cached: 0,
             limit,
             guesses: Vec::new(),
-            drafter: Drafter::new(options.guess_tokens.unwrap_or(guesses_by_default)),
+            are_drafted: false,
+            lookup: Drafter::new(lookups),
+            drafter: Drafter::of_model(drafts),
+            companion,
+            looked_up: Guesses::default(),
+            drafted: Guesses::default(),
+            n_steps: 0,
             sampler,
             guide,
             top_logprobs: options.top_logprobs,
@@ -110,16 +130,48 @@ impl<'e> Turn<'e> {
         self.n_read < self.n_prompt
     }
 
-    /// What to read next: at most `most` tokens (at least 1) of the prompt, or the last token with guesses.
+    /// A draft model's reading of an earlier turn of the same conversation, to go on from.
+    pub(crate) fn accompany(&mut self, earlier: Option<Companion>) {
+        if self.companion.is_some() && earlier.is_some() {
+            self.companion = earlier;
+        }
+    }
+
+    /// The draft model's reading, for the next turn.
+    pub(crate) fn take_companion(&mut self) -> Option<Companion> {
+        self.companion.take()
+    }
+
+    /// Guesses at most `most` tokens from what the text repeats. Where it repeats nothing: what to ask the draft model.
+    pub(crate) fn guess(&mut self, most: usize) -> Option<Ask<'_>> {
+        self.guesses.clear();
+        if self.is_reading_prompt() || self.has_ended() {
+            return None;
+        }
+        let room = (self.limit - self.tokens.len()).min(self.answer.room().saturating_sub(1));
+        let room = room.min(most);
+        self.guesses.extend_from_slice(self.lookup.draft(&self.tokens, room));
+        self.are_drafted = self.guesses.is_empty() && room > 0;
+        let companion = self.companion.as_mut().filter(|_| self.are_drafted)?;
+        let most = self.drafter.allowance().min(room);
+        (most > 0).then(|| Ask {
+            companion,
+            text: &self.tokens,
+            answer: &self.answer,
+            sampler: self.sampler.ahead(),
+            guide: self.guide.as_ref().map(Guide::ahead),
+            most,
+            guesses: &mut self.guesses,
+        })
+    }
+
+    /// What to read next: at most `most` tokens (at least 1) of the prompt, or the last token with its guesses.
     pub(crate) fn feed(&mut self, most: usize) -> Feed<'_> {
         if self.is_reading_prompt() {
             let end = self.n_prompt.min(self.n_read + most);
             let want = if end == self.n_prompt { Rows::Last } else { Rows::None };
             return Feed { tokens: Cow::Borrowed(&self.tokens[self.n_read..end]), want };
         }
-        let room = (self.limit - self.tokens.len()).min(self.answer.room().saturating_sub(1));
-        let guesses = self.drafter.draft(&self.tokens, room.min(most.saturating_sub(1)));
-        self.guesses = guesses.to_vec();
         let last = &self.tokens[self.n_read..];
         match self.guesses.is_empty() {
             true => Feed { tokens: Cow::Borrowed(last), want: Rows::Last },
@@ -150,13 +202,20 @@ impl<'e> Turn<'e> {
         for (i, row) in logits.chunks_exact_mut(vocab).enumerate() {
             let chosen = self.choose(row)?;
             let right = guesses.get(i).is_some_and(|&guess| chosen == Some(guess));
+            n_right += usize::from(right);
             if !right || self.finish.is_some() {
                 break;
             }
-            n_right += 1;
             self.n_read += 1;
         }
-        self.drafter.learn(guesses.len(), n_right);
+        self.n_steps += 1;
+        let (drafter, counted) = match self.are_drafted {
+            true => (&mut self.drafter, &mut self.drafted),
+            false => (&mut self.lookup, &mut self.looked_up),
+        };
+        drafter.learn(guesses.len(), n_right);
+        counted.made += guesses.len();
+        counted.right += n_right;
         Ok(self.n_read)
     }
 
@@ -221,6 +280,9 @@ impl<'e> Turn<'e> {
             prompt_tokens: self.n_prompt,
             cached_tokens: self.n_cached,
             dropped_tokens: self.n_dropped,
+            steps: self.n_steps,
+            lookup: self.looked_up,
+            draft: self.drafted,
             timings: Timings {
                 prefill: self.prefill,
                 first_token: self.first_token.unwrap_or_default(),

@@ -258,6 +258,14 @@ pub struct Json {
     pub json: bool,
 }
 
+/// A second model that guesses ahead.
+#[derive(Debug, Args)]
+pub struct Draft {
+    /// Smaller model with the same tokenizer that guesses what comes next: the same answer in fewer steps.
+    #[arg(long, value_name = "MODEL")]
+    pub draft: Option<String>,
+}
+
 /// Which vault a command works on.
 #[derive(Debug, Args)]
 pub struct VaultPath {
@@ -294,6 +302,8 @@ pub struct ChatModel {
     /// Model that makes sentence vectors [default: all-minilm-l6-v2 where it has been pulled].
     #[arg(long, value_name = "MODEL")]
     pub embedder: Option<String>,
+    #[command(flatten)]
+    pub draft: Draft,
 }
 
 #[derive(Debug, Args)]
@@ -476,6 +486,8 @@ pub struct Logits {
 pub struct Generate {
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
+    #[command(flatten)]
+    pub draft: Draft,
     #[arg(long, value_name = "TEXT")]
     pub prompt: String,
     /// Wrap the prompt in the model's chat template.
@@ -510,6 +522,8 @@ pub struct Serve {
     /// Model to serve [default: smollm2-135m].
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
+    #[command(flatten)]
+    pub draft: Draft,
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub addr: SocketAddr,
     /// File with one key per line; requests must carry one as a bearer token.
@@ -530,6 +544,8 @@ pub enum BenchCommand {
     Infer {
         #[arg(long, value_name = "MODEL")]
         model: Option<String>,
+        #[command(flatten)]
+        draft: Draft,
         /// Tokens of prompt.
         #[arg(long, value_name = "N", default_value_t = 512)]
         prompt: usize,

@@ -171,3 +171,63 @@ fn an_exported_model_gives_the_same_logits_and_a_smaller_one_says_how_it_is_stor
     assert_eq!(again.status.code(), Some(1));
     assert!(text(&again.stderr).contains("already"), "{}", text(&again.stderr));
 }
+
+#[test]
+fn a_draft_model_saves_steps_changes_nothing_and_must_know_the_same_tokens() {
+    let home = Home::new();
+    let model = |name: &str, vocabulary: &str| {
+        let folder = home.0.path().join(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for file in ["config.json", "model.safetensors"] {
+            let from = Path::new(&golden("llama-tiny")).join(file);
+            std::fs::copy(from, folder.join(file)).expect("a copy");
+        }
+        let tokenizer = format!(
+            r#"{{"version":"1.0","added_tokens":[],"model":{{"type":"BPE","vocab":{vocabulary},"merges":[]}}}}"#
+        );
+        std::fs::write(folder.join("tokenizer.json"), tokenizer).expect("a file");
+        folder.display().to_string()
+    };
+    let large = model("large", r#"{"a":0,"b":1,"c":2}"#);
+    let other = model("other", r#"{"a":0,"c":1,"b":2}"#);
+    let generate =
+        ["generate", "--prompt", "abba", "--max-tokens", "40", "--json", "--model", &large];
+    let plain = home.json(&generate);
+    let drafted = home.json(&[&generate[..], &["--draft", &large]].concat());
+    assert_eq!(drafted["tokens"], plain["tokens"]);
+    assert_eq!(plain["guesses"]["draft"]["made"], 0);
+    assert!(drafted["guesses"]["draft"]["made"].as_u64() > Some(0), "{drafted}");
+    assert_eq!(drafted["guesses"]["draft"]["made"], drafted["guesses"]["draft"]["right"]);
+    assert!(drafted["steps"].as_u64() < plain["steps"].as_u64(), "{drafted}");
+
+    let bench = ["bench", "infer", "--prompt", "4", "--generate", "9", "--json", "--model", &large];
+    assert_eq!(home.json(&bench)["tokens_per_step"], 1.0);
+    let bench = home.json(&[&bench[..], &["--draft", &large]].concat());
+    assert!(bench["draft"] == "large" && bench["tokens_per_step"].as_f64() > Some(1.5), "{bench}");
+
+    for command in [&generate[..], &["serve", "--addr", "127.0.0.1:0", "--model", &large]] {
+        let refused = home.run(&[command, &["--draft", &other]].concat());
+        assert_eq!(refused.status.code(), Some(1));
+        let why = text(&refused.stderr);
+        assert!(
+            why.contains("other cannot guess for large: its token 1 is `c` and not `b`"),
+            "{why}"
+        );
+    }
+    let nobody = home.run(&["ask", "--model", "none", "--draft", &large, "Who?"]);
+    assert!(text(&nobody.stderr).contains("--draft: there is no model"), "{nobody:?}");
+}
+
+#[test]
+fn inspect_says_what_a_model_asks_of_memory() {
+    let home = Home::new();
+    let about = home.json(&["model", "inspect", &golden("qwen3-moe-tiny"), "--json"]);
+    let memory = &about["memory"];
+    assert_eq!(memory["weight_bytes"], about["weight_bytes"]);
+    let bytes = |field: &str| memory[field].as_u64().expect("a number of bytes");
+    assert!(bytes("expert_bytes") < bytes("weight_bytes"));
+    assert!(bytes("bytes_per_token") < bytes("weight_bytes"));
+    assert_eq!(memory["fits"], true);
+    let encoder = home.json(&["model", "inspect", &golden("bert-tiny"), "--json"]);
+    assert!(encoder["memory"].is_null());
+}

@@ -22,6 +22,7 @@ fn the_official_client_chats_streams_calls_and_reads_errors() {
         vault: home.path().join("vault"),
         sample: None,
         model: Some(model.display().to_string()),
+        draft: None,
         fetch: false,
         n_threads: 2,
         runs: vec![],

@@ -58,6 +58,9 @@ fn damaged_files_are_errors() {
     let mut value: serde_json::Value = serde_json::from_str(FILE).unwrap();
     value["decoder"] = 7.into();
     assert!(matches!(Tokenizer::from_json(value.to_string().as_bytes()), Err(Error::Json(_))));
+    // And on a merge that makes a longer piece than there is (found by fuzzing).
+    let long = r#"{"version":"1.0","added_tokens":[],"model":{"type":"BPE","vocab":{"a":9,"b":0},"merges":["a b"]}}"#;
+    assert!(matches!(Tokenizer::from_json(long.as_bytes()), Err(Error::Json(_))));
     let far = FILE.replace("\"id\": 15", "\"id\": 4000000000");
     // The library numbers added tokens itself; whatever it does, no table of four billion is made.
     if let Ok(tokenizer) = Tokenizer::from_json(far.as_bytes()) {

@@ -49,6 +49,10 @@ pub struct Counters {
     pub generated_tokens: u64,
     /// Passes through the network.
     pub steps: u64,
+    /// Tokens that the draft model guessed for answers that have ended.
+    pub drafted_tokens: u64,
+    /// Of these, those that the answers have.
+    pub drafted_right: u64,
     /// Answers under way now.
     pub running: u64,
     /// Requests that wait now.
@@ -100,6 +104,8 @@ struct Counts {
     cached_tokens: AtomicU64,
     generated_tokens: AtomicU64,
     steps: AtomicU64,
+    drafted_tokens: AtomicU64,
+    drafted_right: AtomicU64,
     running: AtomicU64,
 }
 
@@ -175,6 +181,8 @@ impl Batcher {
             cached_tokens: read(&counts.cached_tokens),
             generated_tokens: read(&counts.generated_tokens),
             steps: read(&counts.steps),
+            drafted_tokens: read(&counts.drafted_tokens),
+            drafted_right: read(&counts.drafted_right),
             running: read(&counts.running),
             waiting: self.shared.line().waiting.len() as u64,
         }

@@ -2,6 +2,7 @@
 
 use super::prefix::Prefixes;
 use super::{Event, Job, Shared};
+use crate::companion;
 use crate::generation::{Cancel, Finish};
 use crate::turn::Turn;
 use crate::{Engine, Error};
@@ -130,7 +131,9 @@ fn read(
     let n_answering = running.iter().filter(|one| is_answering(one)).count();
     let step_tokens = shared.limits.step_tokens.max(1);
     let mut left = step_tokens.saturating_sub(n_answering).max(1);
-    let guess_room = 1 + (GUESSES / n_answering.max(1)).min(left / 4);
+    let guess_room = (GUESSES / n_answering.max(1)).min(left / 4);
+    let asks = running.iter_mut().filter_map(|one| one.turn.guess(guess_room)).collect();
+    companion::guess(engine, asks);
     let mut outcomes: Vec<Result<(), Error>> = running.iter().map(|_| Ok(())).collect();
     let (mut places, mut parts) = (Vec::new(), Vec::new());
     for (place, one) in running.iter_mut().enumerate() {
@@ -138,7 +141,7 @@ fn read(
         if one.turn.has_ended() || (!answering && left == 0) {
             continue;
         }
-        let feed = one.turn.feed(if answering { guess_room } else { left });
+        let feed = one.turn.feed(left.max(1));
         if !answering {
             left -= feed.tokens.len().min(left);
         }
@@ -179,6 +182,9 @@ fn leave(shared: &Shared, mut one: Running<'_>, prefixes: &mut Prefixes) {
     }
     prefixes.put(one.turn.read_tokens(), one.cache);
     let generation = one.turn.into_generation();
-    shared.counts.generated_tokens.fetch_add(generation.tokens.len() as u64, Ordering::Relaxed);
+    let counts = &shared.counts;
+    counts.generated_tokens.fetch_add(generation.tokens.len() as u64, Ordering::Relaxed);
+    counts.drafted_tokens.fetch_add(generation.draft.made as u64, Ordering::Relaxed);
+    counts.drafted_right.fetch_add(generation.draft.right as u64, Ordering::Relaxed);
     let _ = one.events.send(Event::Done(Box::new(Ok(generation))));
 }

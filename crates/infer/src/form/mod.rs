@@ -118,6 +118,11 @@ impl Guide {
         Ok(())
     }
 
+    /// A copy that follows on its own.
+    pub(crate) fn ahead(&self) -> Self {
+        Self { matcher: self.matcher.deep_clone() }
+    }
+
     /// The token that was chosen. `true` when nothing can follow it.
     pub(crate) fn accept(&mut self, token: u32) -> Result<bool, Error> {
         self.matcher.consume_token(token).map_err(form)?;

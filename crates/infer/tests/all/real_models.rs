@@ -1,10 +1,12 @@
 //! The whole way from a file to words and vectors, on real models where they are on this machine.
 
 use corpus::chat::{Message, RenderOptions};
+use infer::export::{Target, export};
 use infer::{
-    Batcher, Cancel, Embedder, Engine, Finish, GenerateOptions, Generation, Limits, Purpose,
+    Batcher, Cancel, Embedder, Engine, Error, Finish, GenerateOptions, Generation, Limits, Purpose,
     Sampling, Session,
 };
+use model::quantise::Encoding;
 use std::path::PathBuf;
 
 /// A file or folder of the test models, or `None` (with a message) when they are not here.
@@ -146,6 +148,39 @@ fn an_answer_has_the_same_bits_alone_together_remembered_and_guessed() {
         }
         assert!(batcher.counters().cached_tokens > 0);
     }
+}
+
+#[test]
+fn a_rough_copy_that_guesses_for_smollm_changes_no_word() {
+    let Some(engine) = smollm() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let rough = folder.path().join("rough.gguf");
+    let (target, encoding) = (Target::Gguf, Some(Encoding::Q4_0));
+    export(engine.path(), target, &rough, encoding, 2, &mut |_, _, _| {}).unwrap();
+    let drafted = engine.clone().with_draft(Engine::load(&rough, 1).unwrap()).unwrap();
+    let prompt = chat(&engine, "Write a line about rivers.");
+    let warm = Sampling { temperature: 0.8, top_p: 0.95, seed: 11, ..Sampling::default() };
+    let (mut made, mut right) = (0, 0);
+    for sampling in [Sampling::default(), warm] {
+        let options = GenerateOptions {
+            max_tokens: 24,
+            ignore_end: true,
+            sampling,
+            ..GenerateOptions::default()
+        };
+        let say = |engine: &Engine| {
+            Session::new(engine).generate(&prompt, &options, &Cancel::new(), &mut |_| {}).unwrap()
+        };
+        let (plain, said) = (say(&engine), say(&drafted));
+        assert_eq!((said.tokens, said.text), (plain.tokens, plain.text));
+        assert!(said.steps < plain.steps);
+        made += said.draft.made;
+        right += said.draft.right;
+    }
+    assert!(right * 2 > made, "{right} of {made}: four bits are close to the original's");
+    let gemma = model("gemma-3-270m-q4_k_m.gguf").map(|path| Engine::load(&path, 1).unwrap());
+    let refused = gemma.map(|gemma| engine.with_draft(gemma));
+    assert!(refused.is_none_or(|refused| matches!(refused, Err(Error::Draft { .. }))));
 }
 
 #[test]

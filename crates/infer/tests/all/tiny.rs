@@ -11,10 +11,16 @@ pub(crate) const CONTEXT: usize = 256;
 
 /// Letters for the tiny model: token 3 is a space, 4… are `!`, `"`, `#` and so on.
 fn tokenizer() -> Tokenizer {
+    other_tokenizer(|_| {}, Some(2))
+}
+
+/// The same with a change, and another token to end answers with.
+pub(crate) fn other_tokenizer(change: impl Fn(&mut Vec<String>), eos: Option<u32>) -> Tokenizer {
     let mut tokens =
         vec!["<pad>".to_string(), "<s>".to_string(), "</s>".to_string(), "▁".to_string()];
     tokens.extend((b'!'..=b'~').map(|byte| (byte as char).to_string()));
     tokens.extend((tokens.len() as u32..VOCAB).map(|id| format!("({id})")));
+    change(&mut tokens);
     let mut types = vec![TokenType::Normal; tokens.len()];
     types[..3].fill(TokenType::Control);
     Tokenizer::from_vocabulary(Vocabulary {
@@ -22,7 +28,7 @@ fn tokenizer() -> Tokenizer {
         scores: vec![0.0; tokens.len()],
         types,
         tokens,
-        roles: Roles { unk: Some(0), bos: Some(1), eos: Some(2), ..Roles::default() },
+        roles: Roles { unk: Some(0), bos: Some(1), eos, ..Roles::default() },
         ..Vocabulary::default()
     })
     .unwrap()

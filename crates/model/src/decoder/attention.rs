@@ -54,6 +54,12 @@ impl Attention {
         })
     }
 
+    /// Asks for the weights.
+    pub(super) fn will_need(&self) {
+        let parts = [&self.query, &self.key, &self.value, &self.output];
+        parts.iter().for_each(|part| part.matrix.will_need());
+    }
+
     pub(super) fn is_local(&self) -> bool {
         self.reach == Reach::Local
     }

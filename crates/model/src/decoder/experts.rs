@@ -11,6 +11,9 @@
 //! token touches `n_active` experts. A token's experts are added in the order of their numbers, which makes
 //! the sum independent of threads and of the other tokens. Router and softmax are f32 whatever the storage.
 //!
+//! Where the weights are more than memory holds, the experts of a layer are asked for as soon as they are chosen, so that
+//! the disk reads the next ones in one stroke each while the first are computed.
+//!
 //! Paper: arXiv 1701.06538; renormalising over the chosen as in Mixtral (arXiv 2401.04088).
 
 use kernels::matmul::matmul;
@@ -25,6 +28,10 @@ use crate::config::{DecoderConfig, Experts};
 use crate::weights::StoredMatrix;
 use crate::weights::linear::{Input, Linear, apply_all};
 
+/// Experts that are read from the disk while others are computed, where the weights are more than memory holds: all that
+/// a token chooses, in most models.
+const AHEAD: usize = 8;
+
 /// The router and the experts of one layer.
 #[derive(Debug)]
 pub(super) struct Mixture {
@@ -33,6 +40,8 @@ pub(super) struct Mixture {
     n_active: usize,
     width: usize,
     renormalise: bool,
+    /// Whether the weights are more than memory holds.
+    pub(super) is_streamed: bool,
 }
 
 #[derive(Debug)]
@@ -89,7 +98,13 @@ impl Mixture {
             n_active: experts.n_active,
             width,
             renormalise: experts.renormalise,
+            is_streamed: false,
         })
+    }
+
+    /// Asks for the router's weights.
+    pub(super) fn will_need_router(&self) {
+        self.router.will_need();
     }
 
     /// `update` = the block's answer to `normed`.
@@ -99,7 +114,16 @@ impl Mixture {
         self.route(pool, routing, normed, hidden);
         update.fill(0.0);
         let Routing { choices, gathered, answered, .. } = routing;
+        let mut coming = choices.chunk_by(|a, b| a.expert == b.expert);
+        if self.is_streamed {
+            coming.by_ref().take(AHEAD).for_each(|chosen| self.will_need(chosen));
+        }
         for chosen in choices.chunk_by(|a, b| a.expert == b.expert) {
+            if self.is_streamed
+                && let Some(next) = coming.next()
+            {
+                self.will_need(next);
+            }
             let expert = &self.experts[chosen[0].expert as usize];
             gathered.values.clear();
             for choice in chosen {
@@ -120,6 +144,12 @@ impl Mixture {
                 }
             }
         }
+    }
+
+    /// Asks for the expert of some choices.
+    fn will_need(&self, chosen: &[Choice]) {
+        let Expert { gate, up, down } = &self.experts[chosen[0].expert as usize];
+        [gate, up, down].iter().for_each(|part| part.matrix.will_need());
     }
 
     /// Fills `routing.choices` for the rows of `normed`.

@@ -34,6 +34,11 @@ impl FeedForward {
         })
     }
 
+    /// Asks for the weights.
+    pub(super) fn will_need(&self) {
+        self.gate.iter().chain([&self.up, &self.down]).for_each(|part| part.matrix.will_need());
+    }
+
     /// `update` = the block's answer to `normed`.
     pub(super) fn run(&self, pool: &Pool, config: &DecoderConfig, scratch: &mut Scratch) {
         let Scratch { normed, update, inner, precision, .. } = scratch;

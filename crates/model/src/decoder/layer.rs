@@ -98,6 +98,22 @@ impl Layer {
         self.attention.is_local()
     }
 
+    /// Whether experts are asked for as soon as they are chosen.
+    pub(super) fn stream_experts(&mut self, is_streamed: bool) {
+        if let Half::Experts(mixture) = &mut self.feed_forward {
+            mixture.is_streamed = is_streamed;
+        }
+    }
+
+    /// Asks for what every token reads: all but the experts.
+    pub(super) fn will_need_shared(&self) {
+        self.attention.will_need();
+        match &self.feed_forward {
+            Half::Dense(dense) => dense.will_need(),
+            Half::Experts(mixture) => mixture.will_need_router(),
+        }
+    }
+
     /// Takes the residual stream of a pass through the layer.
     pub(super) fn run(
         &self,

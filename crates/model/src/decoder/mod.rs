@@ -35,6 +35,7 @@ use kernels::rope::Rotation;
 use crate::Error;
 use crate::config::{DecoderConfig, Rotary};
 use crate::gguf::Gguf;
+use crate::memory::{self, Demand};
 use crate::names;
 use crate::safetensors::{read_json, read_weights};
 pub use crate::weights::linear::Precision;
@@ -74,7 +75,9 @@ pub struct Decoder {
     head: Option<StoredMatrix>,
     inverse_frequencies: Vec<f32>,
     local_inverse_frequencies: Vec<f32>,
-    weight_bytes: usize,
+    demand: Demand,
+    /// Whether the weights are more than memory holds.
+    is_streamed: bool,
     precision: Precision,
     idle: Idle,
 }
@@ -88,7 +91,24 @@ impl Decoder {
     /// Loads a GGUF file or a Hugging Face directory.
     pub fn load_with(path: &Path, precision: Precision) -> Result<Self, Error> {
         let (config, weights) = read(path)?;
-        Ok(Self::new(config, &weights)?.with_precision(precision))
+        let decoder = Self::new(config, &weights)?.with_precision(precision);
+        Ok(decoder.within(memory::available()))
+    }
+
+    /// The same decoder on a machine with `available` bytes for it. Where the weights are more, those that every token
+    /// reads are asked for now, and experts as soon as a token has chosen them; the system keeps what is used often.
+    /// Nothing else changes.
+    pub fn within(mut self, available: Option<u64>) -> Self {
+        self.is_streamed = !self.demand.fits(available);
+        for layer in &mut self.layers {
+            layer.stream_experts(self.is_streamed);
+        }
+        let shared = self.demand.weight_bytes - self.demand.expert_bytes;
+        if self.is_streamed && available.is_some_and(|available| shared < available) {
+            self.layers.iter().for_each(Layer::will_need_shared);
+            self.head.as_ref().unwrap_or(&self.embedding).will_need();
+        }
+        self
     }
 
     /// The same decoder computing in another precision; the weights stay what they are.
@@ -113,7 +133,8 @@ impl Decoder {
             head,
             inverse_frequencies: config.rotary.inverse_frequencies(),
             local_inverse_frequencies: config.local_rotary.inverse_frequencies(),
-            weight_bytes: weights.bytes(),
+            demand: Demand::of(&config, weights),
+            is_streamed: false,
             precision: Precision::Exact,
             idle: Idle::default(),
             config,
@@ -126,7 +147,17 @@ impl Decoder {
 
     /// Size of the weights as stored in the file.
     pub fn weight_bytes(&self) -> usize {
-        self.weight_bytes
+        self.demand.weight_bytes as usize
+    }
+
+    /// What the weights ask of memory.
+    pub fn demand(&self) -> Demand {
+        self.demand
+    }
+
+    /// Whether the weights were more than the memory that was available when the decoder was loaded.
+    pub fn is_streamed(&self) -> bool {
+        self.is_streamed
     }
 
     /// Appends `tokens` to what `cache` remembers and returns logits `[rows, vocab]` for the wanted rows.

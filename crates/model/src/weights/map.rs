@@ -14,6 +14,8 @@ use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(unix)]
+use memmap2::Advice;
 use memmap2::Mmap;
 
 use crate::Error;
@@ -85,6 +87,15 @@ impl Bytes {
         self.get(range.clone())?;
         let start = self.range.start;
         Some(Self { owner: self.owner.clone(), range: start + range.start..start + range.end })
+    }
+
+    /// Asks the system to read these bytes in the background; they will be needed soon. Asking costs microseconds where
+    /// they are in memory already, and where the system does not listen they are read when they are touched.
+    pub fn will_need(&self) {
+        #[cfg(unix)]
+        if let Owner::Map(map) = &self.owner {
+            let _ = map.bytes.advise_range(Advice::WillNeed, self.range.start, self.range.len());
+        }
     }
 
     /// Bytes that were computed.

@@ -179,4 +179,9 @@ impl StoredMatrix {
     pub fn bytes(&self) -> usize {
         self.bytes.len()
     }
+
+    /// Asks for the matrix to be read from the disk in the background, where it is not in memory.
+    pub fn will_need(&self) {
+        self.bytes.will_need();
+    }
 }

@@ -36,7 +36,7 @@ pub fn assistant(
     if let Some(embedder) = models::embedder(model.embedder.as_deref(), threads)? {
         assistant = assistant.with_embedder(std::sync::Arc::new(VaultEmbedder::new(embedder)));
     }
-    if let Some(engine) = models::engine(model.model.as_deref(), threads)? {
+    if let Some(engine) = models::engine(model.model.as_deref(), &model.draft, threads)? {
         assistant = assistant.with_engine(engine);
     }
     Ok(assistant)

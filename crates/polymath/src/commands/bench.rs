@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use infer::{Embedder, Engine, Precision, Purpose};
+use infer::{Embedder, Precision, Purpose};
 use kernels::pool::Pool;
 use serde_json::json;
 
-use crate::args::{BenchCommand, Threads, TrainShape};
-use crate::commands::DEFAULT_MODEL;
+use crate::args::{BenchCommand, Draft, Threads, TrainShape};
+use crate::commands::{DEFAULT_MODEL, models};
 use crate::home::Home;
 use crate::output;
 
@@ -18,8 +18,8 @@ const EFFORT: Duration = Duration::from_millis(300);
 
 pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
     match command {
-        BenchCommand::Infer { model, prompt, generate, json, threads } => {
-            infer(model.as_deref(), *prompt, *generate, json.json, *threads)
+        BenchCommand::Infer { model, draft, prompt, generate, json, threads } => {
+            infer(model.as_deref(), draft, *prompt, *generate, json.json, *threads)
         }
         BenchCommand::Embed { model, exact, json, threads } => {
             let precision = if *exact { Precision::Exact } else { Precision::Int8 };
@@ -34,19 +34,24 @@ pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
 
 fn infer(
     model: Option<&str>,
+    draft: &Draft,
     prompt: usize,
     generate: usize,
     as_json: bool,
     threads: Threads,
 ) -> anyhow::Result<()> {
     let path = Home::find()?.hub().resolve(model.unwrap_or(DEFAULT_MODEL))?;
-    let engine = Engine::load(&path, threads.count())?;
+    let engine = models::load(&path, draft, threads)?;
     let measured = infer::bench::infer(&engine, prompt, generate, RUNS)?;
     if as_json {
         return output::json(&measured);
     }
+    let draft = measured.draft.as_ref();
+    let draft = draft.map_or(String::new(), |name| {
+        format!(" with {name}, {:.2} tokens a step", measured.tokens_per_step)
+    });
     output::line(format!(
-        "{}, {} threads: prompt {:.1} tokens/s, generation {:.1} tokens/s, first token {:.0} ms, \
+        "{}{draft}, {} threads: prompt {:.1} tokens/s, generation {:.1} tokens/s, first token {:.0} ms, \
          load {:.1} ms, {:.0} MB resident (medians of {} runs)",
         engine.name(),
         measured.threads,

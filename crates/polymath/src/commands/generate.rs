@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use corpus::chat::{Message, RenderOptions};
-use infer::{Cancel, Engine, GenerateOptions, Sampling, Session};
+use infer::{Cancel, GenerateOptions, Guesses, Sampling, Session};
 use serde_json::json;
 
 use crate::args::Generate;
-use crate::commands::{DEFAULT_MODEL, on_interrupt};
+use crate::commands::{DEFAULT_MODEL, models, on_interrupt};
 use crate::home::Home;
 use crate::output;
 
 pub fn run(arguments: &Generate) -> anyhow::Result<()> {
     let model = arguments.model.as_deref().unwrap_or(DEFAULT_MODEL);
     let path = Home::find()?.hub().resolve(model)?;
-    let engine = Engine::load(&path, arguments.threads.count())?;
+    let engine = models::load(&path, &arguments.draft, arguments.threads)?;
     let prompt = if arguments.chat {
         let render = RenderOptions { add_generation_prompt: true, ..RenderOptions::default() };
         engine.encode_chat(&[Message::user(&arguments.prompt)], &render)?
@@ -53,11 +53,14 @@ pub fn run(arguments: &Generate) -> anyhow::Result<()> {
         return output::line("");
     }
     let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
+    let guesses = |of: Guesses| json!({ "made": of.made, "right": of.right });
     output::json(&json!({
         "text": generation.text,
         "tokens": generation.tokens,
         "finish_reason": generation.finish.reason(),
         "prompt_tokens": generation.prompt_tokens,
+        "steps": generation.steps,
+        "guesses": { "lookup": guesses(generation.lookup), "draft": guesses(generation.draft) },
         "timings_ms": {
             "load": ms(engine.load_time()),
             "prefill": ms(generation.timings.prefill),

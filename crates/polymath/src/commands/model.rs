@@ -120,6 +120,18 @@ fn inspect(home: &Home, model: &str, as_json: bool) -> anyhow::Result<()> {
     output::piece(&describe(&info))
 }
 
+fn in_memory(memory: &infer::Memory) -> String {
+    let demand = &memory.demand;
+    let experts = match demand.expert_bytes {
+        0 => String::new(),
+        bytes => format!(", experts {}", output::bytes(bytes)),
+    };
+    let fits = if memory.fits { "fits" } else { "does not fit, is read from the file as needed" };
+    let token = output::bytes(demand.bytes_per_token);
+    let free = memory.available_bytes.map_or("unknown".into(), output::bytes);
+    format!("{fits} ({free} free{experts}, {token} read per token)")
+}
+
 fn describe(info: &infer::Info) -> String {
     let mut rows = vec![
         ("name", info.name.clone()),
@@ -133,6 +145,9 @@ fn describe(info: &infer::Info) -> String {
     }
     let list = |pairs: Vec<String>| pairs.join(", ");
     rows.push(("weights", output::bytes(info.weight_bytes)));
+    if let Some(memory) = &info.memory {
+        rows.push(("memory", in_memory(memory)));
+    }
     rows.push((
         "tensors",
         list(info.tensors.iter().map(|(kind, n)| format!("{n} {kind}")).collect()),

@@ -19,6 +19,7 @@ pub fn run(arguments: &OpenArguments) -> anyhow::Result<()> {
         vault: home.vault(),
         sample: Some(sample),
         model: None,
+        draft: None,
         fetch: true,
         n_threads: arguments.threads.count(),
         runs: arguments.runs.clone(),

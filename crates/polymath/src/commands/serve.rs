@@ -7,7 +7,7 @@ use server::ServeOptions;
 use server::house::{House, HouseOptions};
 
 use crate::args::Serve;
-use crate::commands::{DEFAULT_MODEL, release};
+use crate::commands::{DEFAULT_MODEL, models, release};
 use crate::home::Home;
 use crate::output;
 
@@ -17,13 +17,21 @@ pub fn run(arguments: &Serve) -> anyhow::Result<()> {
     // A missing model is told at once, not by the first request.
     let path = home.hub().resolve(&model)?;
     let gate = arguments.require_release.as_deref().map(release::Gate::read).transpose()?;
-    let guarded = gate.is_some();
+    let info = infer::inspect(&path)?;
+    if let Some(memory) = &info.memory {
+        models::warn_if_larger_than_memory(&info.name, memory);
+    }
+    let draft = arguments.draft.draft.clone();
+    // So is a missing draft.
+    draft.as_deref().map(|draft| home.hub().resolve(draft)).transpose()?;
+    let judged_now = gate.is_some() || draft.is_some();
     let api_keys = keys(arguments.api_key_file.as_deref())?;
     let house = House::open(HouseOptions {
         home: home.path().to_owned(),
         vault: arguments.vault.vault.clone().unwrap_or_else(|| home.vault()),
         sample: None,
         model: Some(model.clone()),
+        draft,
         fetch: false,
         n_threads: arguments.threads.count(),
         runs: Vec::new(),
@@ -32,8 +40,9 @@ pub fn run(arguments: &Serve) -> anyhow::Result<()> {
             Box::new(ask) as server::house::Gate
         }),
     })?;
-    if guarded {
-        // Judged by loading it: the bytes are hashed once, right before they are used.
+    if judged_now {
+        // Judged by loading it: the bytes are hashed once, right before they are used, and a draft that cannot guess for
+        // the model is told at once.
         house.admit(&path).map_err(anyhow::Error::msg)?;
     }
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {

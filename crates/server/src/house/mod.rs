@@ -47,6 +47,8 @@ pub struct HouseOptions {
     pub sample: Option<SampleLife>,
     /// The chat model to use instead of the chosen one: a name, a GGUF file or a model folder.
     pub model: Option<String>,
+    /// A draft model for it: a name, a GGUF file or a model folder.
+    pub draft: Option<String>,
     /// Whether to fetch the chosen models that are not here, in the background.
     pub fetch: bool,
     pub n_threads: usize,
@@ -73,14 +75,15 @@ impl House {
     /// Opens the vaults, and begins in the background what takes time: reading the sample life, fetching models,
     /// making vectors.
     pub fn open(options: HouseOptions) -> Result<Arc<House>, Error> {
-        let HouseOptions { home, vault, sample, model, fetch, n_threads, runs, gate } = options;
+        let HouseOptions { home, vault, sample, model, draft, fetch, n_threads, runs, gate } =
+            options;
         let runs = RunFolders::new([home.join("runs")].into_iter().chain(runs).collect());
         let notes = Arc::new(Notes::open(&home)?);
         let own = Arc::new(OneLife::own(&vault)?);
         let sample =
             sample.map(|sample| OneLife::sample(&home.join("sample"), sample)).transpose()?;
         let shelf =
-            Arc::new(Shelf::new(&home, model, Speaker::new(n_threads, gate), notes.clone()));
+            Arc::new(Shelf::new(&home, model, draft, Speaker::new(n_threads, gate), notes.clone()));
         let house = Arc::new(House { home, own, sample: sample.map(Arc::new), shelf, notes, runs });
         house.own.name_owner(&house.notes.settings().owner)?;
         let background = house.clone();
@@ -88,8 +91,9 @@ impl House {
         Ok(house)
     }
 
-    /// Loads the model at `path` now, or says why the gate keeps it out. A model that does not load for another reason
-    /// is let in: it may be one that embeds, and whoever asks for it is told.
+    /// Loads the model at `path` now with its draft, or says why the gate keeps one of them out or the draft does not fit. A
+    /// model without a draft that does not load for another reason is let in: it may be one that embeds, and whoever asks
+    /// for it is told.
     pub fn admit(&self, path: &Path) -> Result<(), String> {
         self.shelf.admit(path)
     }

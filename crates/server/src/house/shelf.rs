@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
@@ -28,6 +28,8 @@ pub(super) struct Shelf {
     hub: Hub,
     /// The model that the program was started with, instead of the chosen one.
     given: Option<String>,
+    /// What guesses for the given model.
+    draft: Option<String>,
     notes: Arc<Notes>,
     speaker: Speaker,
     fetches: Mutex<HashMap<String, Fetch>>,
@@ -37,10 +39,11 @@ impl Shelf {
     pub(super) fn new(
         home: &Path,
         given: Option<String>,
+        draft: Option<String>,
         speaker: Speaker,
         notes: Arc<Notes>,
     ) -> Self {
-        Shelf { hub: Hub::new(home), given, notes, speaker, fetches: Mutex::default() }
+        Shelf { hub: Hub::new(home), given, draft, notes, speaker, fetches: Mutex::default() }
     }
 
     fn fetches(&self) -> MutexGuard<'_, HashMap<String, Fetch>> {
@@ -179,19 +182,27 @@ impl Shelf {
         })
     }
 
-    /// Loads a model; its refusal by the gate is an error, and nothing else is.
+    /// Loads a model with its draft. An error is what the gate refuses, or a model that cannot be had with its draft.
     pub(super) fn admit(&self, path: &Path) -> Result<(), String> {
-        match self.speaker.engine(path) {
+        let draft = self.draft_of(path);
+        match self.speaker.engine(path, draft.as_deref()) {
             Err(Unloaded::Barred(why)) => Err(why),
+            Err(Unloaded::Failed(error)) if draft.is_some() => Err(error.to_string()),
             Ok(_) | Err(Unloaded::Failed(_)) => Ok(()),
         }
+    }
+
+    /// Where the draft model of the model at `path` lies. Other models than the given one have none.
+    fn draft_of(&self, path: &Path) -> Option<PathBuf> {
+        let given = self.hub.resolve(self.given.as_ref()?).ok()?;
+        self.draft.as_ref().filter(|_| given == path).and_then(|draft| self.hub.resolve(draft).ok())
     }
 
     /// The chosen chat model, loaded; `None` when it is not here or does not load.
     pub(super) fn engine(&self) -> Option<Engine> {
         let name = self.chosen_chat();
         let path = self.hub.resolve(&name).ok()?;
-        match self.speaker.engine(&path) {
+        match self.speaker.engine(&path, self.draft_of(&path).as_deref()) {
             Ok(engine) => Some(engine),
             Err(error) => {
                 self.fetches().insert(name, Fetch { bytes: None, failure: error.to_string() });
@@ -256,7 +267,8 @@ impl Shelf {
         on_piece: &mut dyn FnMut(&Piece),
     ) -> Result<Generated, Fault> {
         let path = self.locate(&request.model)?;
-        self.speaker.generate(&path, request, cancel, on_start, on_piece)
+        let draft = self.draft_of(&path);
+        self.speaker.generate((&path, draft.as_deref()), request, cancel, on_start, on_piece)
     }
 
     pub(super) fn embed(&self, model: &str, texts: &[String]) -> Result<Embedded, Fault> {

@@ -90,12 +90,12 @@ impl Speaker {
         Ok(Embedded { vectors, tokens })
     }
 
-    /// The engine of the model at `path`, shared with `/v1`.
-    pub(super) fn engine(&self, path: &Path) -> Result<Engine, Unloaded> {
-        Ok(self.batcher(path)?.engine().clone())
+    /// The engine of the model at `path` with its draft model, shared with `/v1`.
+    pub(super) fn engine(&self, path: &Path, draft: Option<&Path>) -> Result<Engine, Unloaded> {
+        Ok(self.batcher(path, draft)?.engine().clone())
     }
 
-    fn batcher(&self, path: &Path) -> Result<Arc<Batcher>, Unloaded> {
+    fn batcher(&self, path: &Path, draft: Option<&Path>) -> Result<Arc<Batcher>, Unloaded> {
         let mut kept = lock(&self.batcher);
         if let Some((known, batcher)) = kept.as_ref()
             && known == path
@@ -103,7 +103,11 @@ impl Speaker {
             return Ok(Arc::clone(batcher));
         }
         self.pass(path)?;
-        let engine = Engine::load(path, self.n_threads)?;
+        let mut engine = Engine::load(path, self.n_threads)?;
+        if let Some(draft) = draft {
+            self.pass(draft)?;
+            engine = engine.with_draft(Engine::load(draft, 1)?)?;
+        }
         let batcher = Arc::new(Batcher::new(&engine, Limits::default()));
         *kept = Some((path.into(), Arc::clone(&batcher)));
         Ok(batcher)
@@ -115,16 +119,16 @@ impl Speaker {
         batcher.iter().map(|b| (b.engine().name().to_owned(), b.counters())).collect()
     }
 
-    /// Generates with the model at `path`, together with whatever else it answers.
+    /// Generates with a model and its draft model, together with whatever else it answers.
     pub(super) fn generate(
         &self,
-        path: &Path,
+        (path, draft): (&Path, Option<&Path>),
         request: &Generate,
         cancel: &Cancel,
         on_start: &mut dyn FnMut(),
         on_piece: &mut dyn FnMut(&Piece),
     ) -> Result<Generated, Fault> {
-        let batcher = self.batcher(path)?;
+        let batcher = self.batcher(path, draft)?;
         let engine = batcher.engine();
         let prompt = encode(engine, &request.prompt)?;
         let limit = engine.context_len();

@@ -6,7 +6,7 @@ use infer::Counters;
 
 type Metric = (&'static str, &'static str, &'static str, fn(&Counters) -> u64);
 
-const METRICS: [Metric; 8] = [
+const METRICS: [Metric; 10] = [
     ("requests_total", "counter", "Requests taken in.", |c| c.requests),
     ("requests_refused_total", "counter", "Requests told to come back.", |c| c.refused),
     ("prompt_tokens_total", "counter", "Tokens of prompts.", |c| c.prompt_tokens),
@@ -15,6 +15,10 @@ const METRICS: [Metric; 8] = [
     }),
     ("generated_tokens_total", "counter", "Tokens generated.", |c| c.generated_tokens),
     ("steps_total", "counter", "Passes through the network.", |c| c.steps),
+    ("drafted_tokens_total", "counter", "Tokens that the draft model guessed.", |c| {
+        c.drafted_tokens
+    }),
+    ("drafted_tokens_right_total", "counter", "Guesses that answers have.", |c| c.drafted_right),
     ("requests_running", "gauge", "Answers under way.", |c| c.running),
     ("requests_waiting", "gauge", "Requests that wait.", |c| c.waiting),
 ];

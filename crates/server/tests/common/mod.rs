@@ -49,6 +49,7 @@ impl Running {
                 vault: home.join("vault"),
                 sample: None,
                 model: Some(model.display().to_string()),
+                draft: None,
                 fetch: false,
                 n_threads: 1,
                 runs: vec![],

@@ -91,7 +91,7 @@ fn prepare(
     if let Some(embedder) = embedder {
         assistant = assistant.with_embedder(Arc::new(embedder));
     }
-    if let Some(engine) = models::engine(model.model.as_deref(), threads)? {
+    if let Some(engine) = models::engine(model.model.as_deref(), &model.draft, threads)? {
         assistant = assistant.with_engine(engine);
     }
     Ok(assistant)
