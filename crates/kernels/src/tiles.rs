@@ -27,7 +27,7 @@ struct Config {
 }
 
 /// Eight whole tiles.
-static WHOLE: Config = Config {
+const WHOLE: Config = Config {
     palette: 1,
     start_row: 0,
     reserved: [0; 14],
@@ -46,8 +46,22 @@ impl Tiles {
     /// compiled without the instruction set of its surroundings.)
     #[inline(always)]
     pub(crate) fn configure(self) -> Configured {
+        let config = WHOLE;
         // SAFETY: `self` says that tiles exist, and the configuration is a valid one.
-        unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const WHOLE, options(readonly, nostack)) };
+        unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const config, options(readonly, nostack)) };
+        Configured(())
+    }
+
+    /// The same for sums of products of `k` ≤ 64 bytes, a multiple of 4: tiles 4 and 5 have 16 rows of `k` bytes, 6 and 7
+    /// have `k` / 4 whole rows.
+    #[inline(always)]
+    pub(crate) fn configure_bytes(self, k: usize) -> Configured {
+        assert!((4..=64).contains(&k) && k.is_multiple_of(4), "{k} bytes make no tile");
+        let mut config = WHOLE;
+        config.row_bytes[4..6].fill(k as u16);
+        config.rows[6..8].fill(k as u8 / 4);
+        // SAFETY: as in `configure`.
+        unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const config, options(readonly, nostack)) };
         Configured(())
     }
 }

@@ -16,6 +16,8 @@
 //! three would be. That makes up for the scales, which cost a quarter on top. Signed formats widen each time.
 
 mod fill;
+#[cfg(target_arch = "x86_64")]
+mod tile;
 
 use std::ops::Range;
 
@@ -32,8 +34,11 @@ const PANEL: usize = 16;
 /// Inputs per pass, a multiple of every block length: 16 KB of bytes and 4 KB of scales, in the first-level cache
 /// beside four rows of x.
 const DEPTH: usize = CHUNK;
-/// Rows of x per tile, at most.
-const MOST_X_ROWS: usize = 8;
+/// Rows of x whose sums grow together, at most.
+const MOST_X_ROWS: usize = 32;
+/// Rows of x from which tiles are used.
+#[cfg(target_arch = "x86_64")]
+const LEAST_TILE_ROWS: usize = 16;
 /// A task gets no fewer rows of x than this, or unpacking would outweigh multiplying.
 const LEAST_X_ROWS: usize = 64;
 
@@ -88,6 +93,8 @@ fn one_panel(pool: &Pool, target: &Target<'_>, x: &Rounded, panel: usize, x_rows
                     sums: sums.as_mut_ptr(),
                     n_sums,
                     sum_at: std::array::from_fn(|group| SUM_STRIDE * order.sum_of(group)),
+                    #[cfg(target_arch = "x86_64")]
+                    tiles: pool.isa().tiles(),
                 };
                 let isa = pool.isa();
                 match format {
@@ -112,12 +119,14 @@ struct Tiles<'a> {
     minimums: &'a [f32],
     /// Groups of 8 inputs per run, see [`group_sums`].
     pairs: usize,
-    /// Where sums grow: [n_sums][8][16].
+    /// Where sums grow: [n_sums][32][16].
     sums: *mut f32,
     /// 1, or 8 that become one at the end of the inputs.
     n_sums: usize,
     /// Where those stand that group g mod 8 is added to.
     sum_at: [usize; 8],
+    #[cfg(target_arch = "x86_64")]
+    tiles: Option<crate::tiles::Tiles>,
 }
 
 /// Between two of up to eight sums of a tile.
@@ -126,6 +135,8 @@ const SUM_STRIDE: usize = MOST_X_ROWS * PANEL;
 /// How bytes of a panel meet bytes of x.
 trait Sign {
     const HAS_MINIMUMS: bool;
+    /// Whether tiles are faster than vectors, which need five instructions for signed bytes and one for unsigned ones.
+    const BY_TILES: bool = !Self::HAS_MINIMUMS;
     /// How often sums are widened within a group.
     const RUNS: usize;
     fn dot<L: Lanes>(lanes: L, sum: L::I, p: L::I, q: L::I) -> L::I;
@@ -227,6 +238,17 @@ impl Tiles<'_> {
     #[inline(always)]
     fn run<L: Lanes, S: Sign>(&self, lanes: L) {
         let mut row = self.x_rows.start;
+        #[cfg(target_arch = "x86_64")]
+        if let Some(tiles) = self.tiles.filter(|_| S::BY_TILES) {
+            let _configured = tiles.configure_bytes(self.group::<S>());
+            while row + LEAST_TILE_ROWS <= self.x_rows.end {
+                let n = tile::ROWS
+                    .min((self.x_rows.end - row) / crate::tiles::TILE * crate::tiles::TILE);
+                // SAFETY: `n` rows from `row` on lie inside the task's, and tiles are configured for a group.
+                unsafe { self.by_tiles::<L, S>(lanes, row, n) };
+                row += n;
+            }
+        }
         if L::N == PANEL {
             while row + 8 <= self.x_rows.end {
                 // SAFETY: eight rows from `row` on lie inside the task's.
@@ -250,6 +272,119 @@ impl Tiles<'_> {
         }
     }
 
+    /// Inputs that share a scale.
+    #[inline(always)]
+    fn group<S: Sign>(&self) -> usize {
+        8 * self.pairs * S::RUNS
+    }
+
+    /// Sums of `n` rows of x before this pass.
+    ///
+    /// # Safety
+    /// Rows `row … row + n` belong to this task, and `sums` has room for them.
+    #[inline(always)]
+    unsafe fn begin<L: Lanes>(&self, lanes: L, row: usize, n: usize) {
+        let sums = self.sums;
+        // SAFETY: the caller's promise.
+        unsafe {
+            for i in 0..self.n_sums {
+                for at in (0..n * PANEL).step_by(L::N) {
+                    lanes.store(sums.add(SUM_STRIDE * i + at), lanes.splat(0.0));
+                }
+            }
+            if self.n_sums == 1 && self.inputs.start > 0 {
+                for m in 0..n {
+                    sums.add(m * PANEL)
+                        .copy_from_nonoverlapping(self.y_row(row + m), self.rows.len());
+                }
+            }
+        }
+    }
+
+    /// 16 or 32 rows of x by the panel, with integer sums by tiles; while their scales are met, those of the next two
+    /// groups are computed.
+    ///
+    /// # Safety
+    /// Rows `row … row + n` belong to this task; tiles are configured for a group.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn by_tiles<L: Lanes, S: Sign>(&self, lanes: L, row: usize, n: usize) {
+        let group = self.group::<S>();
+        let n_groups = self.inputs.len() / group;
+        let mut buffers = [const { tile::Sums([[[0; PANEL]; tile::ROWS]; 2]) }; 2];
+        // SAFETY: the caller's promise; groups below `n_groups` are the panel's and x's.
+        unsafe {
+            self.begin(lanes, row, n);
+            self.two_groups::<S>(&mut buffers[0], row, n, 0);
+            for first in (0..n_groups).step_by(2) {
+                let [one, two] = &mut buffers;
+                let (now, next) = if first % 4 == 0 { (one, two) } else { (two, one) };
+                if first + 2 < n_groups {
+                    self.two_groups::<S>(next, row, n, first + 2);
+                }
+                for g in first..n_groups.min(first + 2) {
+                    self.meet_scales::<L, S>(lanes, &now.0[g - first], row, n, g);
+                }
+            }
+            for m in 0..n {
+                self.store(lanes, m, row + m);
+            }
+        }
+    }
+
+    /// Integer sums of groups `first` and `first + 1`; of the last one twice where it has no second.
+    ///
+    /// # Safety
+    /// As [`Self::by_tiles`], for groups of the panel.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn two_groups<S: Sign>(&self, to: &mut tile::Sums, row: usize, n: usize, first: usize) {
+        let (group, cols) = (self.group::<S>(), self.x.cols);
+        let step = if first + 1 < self.inputs.len() / group { group } else { 0 };
+        let lower = if n > crate::tiles::TILE { row + crate::tiles::TILE } else { row };
+        let input = first * group;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let q = [row, lower]
+                .map(|row| self.x.q.as_ptr().add(row * cols + self.inputs.start + input));
+            let p = [input, input + step].map(|input| self.p.as_ptr().add(input * PANEL));
+            tile::sums(to, q, cols, step, p);
+        }
+    }
+
+    /// Adds a group's integer sums, times their scales. (Signed formats have no minimums.)
+    ///
+    /// # Safety
+    /// As [`Self::by_tiles`], for group `g` of the panel.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn meet_scales<L: Lanes, S: Sign>(
+        &self,
+        lanes: L,
+        integers: &[[i32; PANEL]; tile::ROWS],
+        row: usize,
+        n: usize,
+        g: usize,
+    ) {
+        let n_blocks = self.x.cols / BLOCK;
+        let block = row * n_blocks + (self.inputs.start + g * self.group::<S>()) / BLOCK;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let x_scales = self.x.scales.as_ptr().add(block);
+            let to = self.sums.add(*self.sum_at.get_unchecked(g % 8));
+            for at in (0..PANEL).step_by(L::N) {
+                let scales = lanes.load(self.scales.as_ptr().add(g * PANEL + at));
+                for m in 0..n {
+                    let x_scale = lanes.splat(*x_scales.add(m * n_blocks));
+                    let to = to.add(m * PANEL + at);
+                    let integer = lanes.load_int(integers.get_unchecked(m).as_ptr().add(at).cast());
+                    let scale = lanes.mul(scales, x_scale);
+                    lanes.store(to, lanes.fma(lanes.to_float(integer), scale, lanes.load(to)));
+                }
+            }
+        }
+    }
+
     /// M rows of x by the panel.
     ///
     /// # Safety
@@ -258,21 +393,11 @@ impl Tiles<'_> {
     unsafe fn tile<L: Lanes, S: Sign, const M: usize>(&self, lanes: L, row: usize) {
         let n_vectors = PANEL / L::N;
         let (cols, n_blocks) = (self.x.cols, self.x.cols / BLOCK);
-        let group = 8 * self.pairs * S::RUNS;
+        let group = self.group::<S>();
         let sums = self.sums;
         // SAFETY: `sums` has room for M rows, the panel has `inputs` inputs, and rows of x are `cols` long.
         unsafe {
-            for i in 0..self.n_sums {
-                for at in (0..M * PANEL).step_by(L::N) {
-                    lanes.store(sums.add(SUM_STRIDE * i + at), lanes.splat(0.0));
-                }
-            }
-            if self.n_sums == 1 && self.inputs.start > 0 {
-                for m in 0..M {
-                    sums.add(m * PANEL)
-                        .copy_from_nonoverlapping(self.y_row(row + m), self.rows.len());
-                }
-            }
+            self.begin(lanes, row, M);
             let q = self.x.q.as_ptr().add(row * cols + self.inputs.start);
             let first_block = row * n_blocks + self.inputs.start / BLOCK;
             let x_scales = self.x.scales.as_ptr().add(first_block);
