@@ -1,9 +1,9 @@
 //! Products of whole tiles in hardware: Intel's AMX, found in its server processors since 2023.
 //!
 //! Eight registers hold a tile each, 16 rows of 64 bytes; one instruction multiplies two of them and adds 16 × 16 sums
-//! to a third, sixteen times the work of a vector instruction. Rust has no stable intrinsics for them, so the loops are
-//! written in assembly (`gemm/split/product.rs`, `int8/tile.rs`); whoever runs one holds a [`Tiles`]. (Intel 64
-//! and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18.)
+//! to a third: of bytes the work of 256 vector instructions, in sixteen cycles. Rust has no stable intrinsics for them, so
+//! the loops are written in assembly (`gemm/split/product.rs`, `int8/tile.rs`, `rounded/panel/tile.rs`); whoever runs one
+//! holds a [`Tiles`]. (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18.)
 
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid_count, __get_cpuid_max, _xgetbv};

@@ -28,6 +28,8 @@ use crate::isa::Kernel;
 use crate::lanes::{Lanes, load_part, store_part};
 use crate::pool::Pool;
 use crate::scratch;
+#[cfg(target_arch = "x86_64")]
+use crate::tiles::{TILE, Tiles as Hardware};
 
 /// Weight rows of a panel: a vector of AVX-512, two of AVX2.
 const PANEL: usize = 16;
@@ -126,7 +128,7 @@ struct Tiles<'a> {
     /// Where those stand that group g mod 8 is added to.
     sum_at: [usize; 8],
     #[cfg(target_arch = "x86_64")]
-    tiles: Option<crate::tiles::Tiles>,
+    tiles: Option<Hardware>,
 }
 
 /// Between two of up to eight sums of a tile.
@@ -136,6 +138,7 @@ const SUM_STRIDE: usize = MOST_X_ROWS * PANEL;
 trait Sign {
     const HAS_MINIMUMS: bool;
     /// Whether tiles are faster than vectors, which need five instructions for signed bytes and one for unsigned ones.
+    #[cfg(target_arch = "x86_64")]
     const BY_TILES: bool = !Self::HAS_MINIMUMS;
     /// How often sums are widened within a group.
     const RUNS: usize;
@@ -242,8 +245,7 @@ impl Tiles<'_> {
         if let Some(tiles) = self.tiles.filter(|_| S::BY_TILES) {
             let _configured = tiles.configure_bytes(self.group::<S>());
             while row + LEAST_TILE_ROWS <= self.x_rows.end {
-                let n = tile::ROWS
-                    .min((self.x_rows.end - row) / crate::tiles::TILE * crate::tiles::TILE);
+                let n = tile::ROWS.min((self.x_rows.end - row) / TILE * TILE);
                 // SAFETY: `n` rows from `row` on lie inside the task's, and tiles are configured for a group.
                 unsafe { self.by_tiles::<L, S>(lanes, row, n) };
                 row += n;
@@ -341,7 +343,7 @@ impl Tiles<'_> {
     unsafe fn two_groups<S: Sign>(&self, to: &mut tile::Sums, row: usize, n: usize, first: usize) {
         let (group, cols) = (self.group::<S>(), self.x.cols);
         let step = if first + 1 < self.inputs.len() / group { group } else { 0 };
-        let lower = if n > crate::tiles::TILE { row + crate::tiles::TILE } else { row };
+        let lower = if n > TILE { row + TILE } else { row };
         let input = first * group;
         // SAFETY: the caller's promise.
         unsafe {
