@@ -107,7 +107,7 @@ pub fn inspect(path: &Path) -> Result<Info, Error> {
     match architecture {
         "bert" => info.describe_encoder(Encoder::load(path)?.config()),
         _ => {
-            let (config, weights) = model::decoder::read(path)?;
+            let (config, weights) = model::decoder::read_gguf(&gguf)?;
             info.describe_decoder(&config, &weights);
         }
     }

@@ -250,10 +250,17 @@ pub fn read(path: &Path) -> Result<(DecoderConfig, Weights), Error> {
         weights.split(&config, QkvOrder::Groups)?;
         Ok((config, weights))
     } else {
-        let gguf = Gguf::open(path)?;
-        let mut weights = Weights::from_gguf(&gguf)?;
-        let config = DecoderConfig::from_gguf(&gguf, &weights)?;
-        weights.split(&config, QkvOrder::Parts)?;
-        Ok((config, weights))
+        read_gguf(&Gguf::open(path)?)
     }
+}
+
+/// The same of a GGUF file that is open already.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_gguf(gguf: &Gguf) -> Result<(DecoderConfig, Weights), Error> {
+    let mut weights = Weights::from_gguf(gguf)?;
+    let config = DecoderConfig::from_gguf(gguf, &weights)?;
+    weights.split(&config, QkvOrder::Parts)?;
+    Ok((config, weights))
 }
