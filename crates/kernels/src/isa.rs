@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use crate::lanes::{Lanes, Lanes8, array::Array};
+use crate::lanes::{Lanes, Lanes8, Lanes16, array::Array};
 #[cfg(target_arch = "x86_64")]
 use crate::tiles::Tiles;
 
@@ -169,6 +169,36 @@ impl Isa {
         }
     }
 
+    /// Whether [`Isa::dispatch_vectors_16`] has instructions for it here.
+    pub(crate) fn has_vectors_16(self) -> bool {
+        match self.level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 { vnni, .. } => vnni,
+            #[cfg(test)]
+            Level::Emulated512 => true,
+            _ => false,
+        }
+    }
+
+    /// Runs a kernel of 16 lanes that multiplies bytes.
+    ///
+    /// # Panics
+    /// Without [`Isa::has_vectors_16`].
+    #[inline]
+    pub(crate) fn dispatch_vectors_16<K: Kernel16>(self, kernel: K) -> K::Output {
+        match self.level {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this level is only made after the features were found on this machine.
+            Level::Avx512 { vnni: true, .. } => unsafe { crate::lanes::avx512::run_16(kernel) },
+            #[cfg(test)]
+            Level::Emulated512 => kernel.run(Array::<16>),
+            _ => {
+                drop(kernel);
+                unreachable!("this kernel has no version for {self}")
+            }
+        }
+    }
+
     /// Like [`Isa::dispatch`], but never with more than 8 lanes (for rearrangements written for 8).
     #[inline]
     pub(crate) fn dispatch_8<K: Kernel>(self, kernel: K) -> K::Output {
@@ -187,6 +217,12 @@ impl Isa {
 pub(crate) trait Kernel8 {
     type Output;
     fn run<L: Lanes8>(self, lanes: L) -> Self::Output;
+}
+
+/// An algorithm written for 16 lanes and vectors of 64 bytes; the rule of [`Kernel`] holds for it too.
+pub(crate) trait Kernel16 {
+    type Output;
+    fn run<L: Lanes16>(self, lanes: L) -> Self::Output;
 }
 
 impl fmt::Display for Isa {

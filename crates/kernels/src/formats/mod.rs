@@ -91,15 +91,16 @@ pub(crate) use with_block;
 pub(crate) unsafe fn read_f16(from: *const u8) -> f32 {
     // SAFETY: the caller's promise.
     let bits = u32::from(unsafe { from.cast::<u16>().read_unaligned() });
-    // Shifting exponent and fraction into place leaves the value 2^112 too small, for subnormals too; infinity and
-    // NaN need their exponent filled. Cheaper than a call, and the compiler may keep it in registers.
-    let magnitude = f32::from_bits((bits & 0x7fff) << 13) * f32::from_bits((127 + 112) << 23);
-    let filled = if bits & 0x7c00 == 0x7c00 {
-        f32::from_bits((bits & 0x7fff) << 13 | 0x7f80_0000)
-    } else {
-        magnitude
+    // Exponent and fraction in their places; the exponent's bias is 15 here and 127 there. A subnormal gets the exponent
+    // of the smallest normal number, and what that adds is taken off again. It never meets an instruction as a subnormal
+    // f32, which costs Intel's processors some 150 cycles; scales of `Q6_K` usually are subnormal halves.
+    let shifted = (bits & 0x7fff) << 13;
+    let magnitude = match bits & 0x7c00 {
+        0 => f32::from_bits(shifted + (113 << 23)) - f32::from_bits(113 << 23),
+        0x7c00 => f32::from_bits(shifted | 0x7f80_0000),
+        _ => f32::from_bits(shifted + (112 << 23)),
     };
-    f32::from_bits(filled.to_bits() | (bits & 0x8000) << 16)
+    f32::from_bits(magnitude.to_bits() | (bits & 0x8000) << 16)
 }
 
 /// Stores values from `out` on.
@@ -163,5 +164,18 @@ impl Padded {
         let mut padded = [0; PADDED_LEN * 4];
         padded[..bytes.len()].copy_from_slice(bytes);
         Self(padded)
+    }
+}
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_half_float_is_read_as_the_library_reads_it() {
+        for bits in 0..=u16::MAX {
+            // SAFETY: the array has two bytes.
+            let read = unsafe { super::read_f16(bits.to_le_bytes().as_ptr()) };
+            let expected = half::f16::from_bits(bits).to_f32();
+            let same = read.to_bits() == expected.to_bits() || read.is_nan() && expected.is_nan();
+            assert!(same, "{bits:#06x} is {read}, not {expected}");
+        }
     }
 }

@@ -203,3 +203,83 @@ impl<const N: usize> Lanes for Array<N> {
         }
     }
 }
+
+/// Word by word, as the instructions of 64 bytes do it.
+#[cfg(test)]
+impl super::Lanes16 for Array<16> {
+    fn prefetch(self, _: *const u8) {}
+    unsafe fn load_nibble_pair(self, a: *const u8, b: *const u8) -> [i32; 16] {
+        // SAFETY: the caller promises 16 bytes at each.
+        let bytes = unsafe { [a.cast::<[u8; 16]>().read(), b.cast::<[u8; 16]>().read()] };
+        words(std::array::from_fn(|i| bytes[i / 32][i % 16] >> (4 * (i / 16 % 2)) & 15))
+    }
+    unsafe fn load_pair(self, a: *const u8, b: *const u8) -> [i32; 16] {
+        // SAFETY: the caller promises 32 bytes at each.
+        let bytes = unsafe { [a.cast::<[u8; 32]>().read(), b.cast::<[u8; 32]>().read()] };
+        words(std::array::from_fn(|i| bytes[i / 32][i % 32]))
+    }
+    unsafe fn load_int_twice(self, from: *const i8) -> [i32; 16] {
+        // SAFETY: the caller's promise.
+        unsafe { self.load_pair(from.cast(), from.cast()) }
+    }
+    unsafe fn load_eight_twice(self, from: *const f32) -> [f32; 16] {
+        // SAFETY: the caller promises 8 values.
+        let eight = unsafe { from.cast::<[f32; 8]>().read_unaligned() };
+        std::array::from_fn(|i| eight[i % 8])
+    }
+    unsafe fn load_four_times(self, from: *const f32) -> [f32; 16] {
+        // SAFETY: the caller promises 4 values.
+        let four = unsafe { from.cast::<[f32; 4]>().read_unaligned() };
+        std::array::from_fn(|i| four[i % 4])
+    }
+    unsafe fn gather_words(self, base: *const u8, offsets: [i32; 16]) -> [i32; 16] {
+        // SAFETY: the caller promises 4 bytes at each place.
+        offsets.map(|offset| unsafe { base.offset(offset as isize).cast::<i32>().read_unaligned() })
+    }
+    fn half_floats(self, words: [i32; 16]) -> ([f32; 16], [f32; 16]) {
+        let float = |word: i32, shift: u32| half::f16::from_bits((word >> shift) as u16).to_f32();
+        (words.map(|word| float(word, 0)), words.map(|word| float(word, 16)))
+    }
+    fn splat_pair(self, a: f32, b: f32) -> [f32; 16] {
+        std::array::from_fn(|i| if i < 8 { a } else { b })
+    }
+    fn sub_int(self, a: [i32; 16], b: [i32; 16]) -> [i32; 16] {
+        zip(a, b, |a, b| a - b)
+    }
+    fn xor(self, a: [i32; 16], b: [i32; 16]) -> [i32; 16] {
+        zip(a, b, |a, b| a ^ b)
+    }
+    fn add_bytes_where(self, v: [i32; 16], which: u64, more: [i32; 16]) -> [i32; 16] {
+        let (v, more) = (v.map(i32::to_le_bytes), more.map(i32::to_le_bytes));
+        words(std::array::from_fn(|i| {
+            let more = if which >> i & 1 == 1 { more[i / 4][i % 4] } else { 0 };
+            v[i / 4][i % 4].wrapping_add(more)
+        }))
+    }
+    fn shift_right_by(self, v: [i32; 16], bits: u32) -> [i32; 16] {
+        v.map(|v| (v.cast_unsigned() >> bits).cast_signed())
+    }
+    fn quarter_sums(self, v: [[i32; 16]; 4]) -> [i32; 16] {
+        std::array::from_fn(|i| v[i % 4][i / 4 * 4..][..4].iter().sum())
+    }
+    fn unite_quarters(self, a: [i32; 16], b: [i32; 16]) -> [i32; 16] {
+        std::array::from_fn(|i| {
+            let from = if i % 8 < 4 { a } else { b };
+            let first = i / 8 * 8 + i % 4;
+            from[first] + from[first + 4]
+        })
+    }
+    fn evens_then_odds_of_halves(self, v: [f32; 16]) -> [f32; 16] {
+        std::array::from_fn(|i| v[i / 8 * 8 + i % 4 * 2 + i / 4 % 2])
+    }
+    fn sum_halves(self, v: [f32; 16]) -> [f32; 2] {
+        [0, 8].map(|at| Array::<8>.sum(std::array::from_fn(|i| v[at + i])))
+    }
+}
+
+#[cfg(test)]
+fn words(bytes: [u8; 64]) -> [i32; 16] {
+    std::array::from_fn(|i| {
+        i32::from_le_bytes([bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]])
+    })
+}

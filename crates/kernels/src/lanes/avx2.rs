@@ -286,10 +286,6 @@ impl Lanes8 for Avx2 {
         unsafe { _mm256_storeu_si256(to.cast(), v) }
     }
     #[inline(always)]
-    fn prefetch(self, address: *const u8) {
-        proven!(_mm_prefetch::<_MM_HINT_T0>(address.cast()));
-    }
-    #[inline(always)]
     fn add_bytes(self, a: __m256i, b: __m256i) -> __m256i {
         proven!(_mm256_add_epi8(a, b))
     }

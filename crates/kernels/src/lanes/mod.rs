@@ -126,8 +126,6 @@ pub(crate) trait Lanes8: Lanes {
     /// # Safety
     /// `to` points to 32 writable bytes.
     unsafe fn store_int(self, to: *mut u8, v: Self::I);
-    /// Asks for the cache line that holds this address, which need not exist.
-    fn prefetch(self, address: *const u8);
     /// Byte by byte, wrapping.
     fn add_bytes(self, a: Self::I, b: Self::I) -> Self::I;
     /// The products of the unsigned bytes of `a` with the signed bytes of `b`, in pairs: sixteen sums of 16 bits.
@@ -145,6 +143,56 @@ pub(crate) trait Lanes8: Lanes {
     /// # Safety
     /// `from` reaches eight rows of eight values.
     unsafe fn load_columns(self, from: *const f32, stride: usize) -> [Self::F; 8];
+}
+
+/// What products of few rows with stored blocks need beyond [`Lanes`]: 16 lanes of f32 beside vectors of 64 bytes, whose
+/// products of bytes are exact for every unsigned byte.
+pub(crate) trait Lanes16: Lanes {
+    /// Asks for the cache line that holds this address, which need not exist.
+    fn prefetch(self, address: *const u8);
+    /// The low halves of 16 bytes at `a`, then their high halves; then those at `b`.
+    /// # Safety
+    /// Both point to 16 readable bytes.
+    unsafe fn load_nibble_pair(self, a: *const u8, b: *const u8) -> Self::I;
+    /// 32 bytes at `a`, then those at `b`.
+    /// # Safety
+    /// Both point to 32 readable bytes.
+    unsafe fn load_pair(self, a: *const u8, b: *const u8) -> Self::I;
+    /// 32 bytes, twice.
+    /// # Safety
+    /// `from` points to 32 readable bytes.
+    unsafe fn load_int_twice(self, from: *const i8) -> Self::I;
+    /// Eight f32, twice.
+    /// # Safety
+    /// `from` points to 8 readable f32.
+    unsafe fn load_eight_twice(self, from: *const f32) -> Self::F;
+    /// Four f32, four times.
+    /// # Safety
+    /// `from` points to 4 readable f32.
+    unsafe fn load_four_times(self, from: *const f32) -> Self::F;
+    /// The words at `base` + each of the offsets, which are bytes.
+    /// # Safety
+    /// Each of these places has 4 readable bytes.
+    unsafe fn gather_words(self, base: *const u8, offsets: Self::I) -> Self::I;
+    /// IEEE half floats: the lower halves of the words, then the upper ones.
+    fn half_floats(self, words: Self::I) -> (Self::F, Self::F);
+    /// One value in eight lanes, the other in the other eight.
+    fn splat_pair(self, a: f32, b: f32) -> Self::F;
+    fn sub_int(self, a: Self::I, b: Self::I) -> Self::I;
+    fn xor(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Adds the bytes of `more`, wrapping, where the byte's bit of `which` is set.
+    fn add_bytes_where(self, v: Self::I, which: u64, more: Self::I) -> Self::I;
+    /// Shifts each word right by `bits` below 32, filling with zeros.
+    fn shift_right_by(self, v: Self::I, bits: u32) -> Self::I;
+    /// The sum of the four lanes in each quarter of each vector: those of quarter i in lanes 4 i … 4 i + 3.
+    fn quarter_sums(self, v: [Self::I; 4]) -> Self::I;
+    /// Two results of the above, of vectors 0 … 3 and 4 … 7, to the sums of halves: lower halves in lanes 0 … 7, upper
+    /// ones in lanes 8 … 15.
+    fn unite_quarters(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Lanes 0, 2, 4, 6, 1, 3, 5, 7 of each half.
+    fn evens_then_odds_of_halves(self, v: Self::F) -> Self::F;
+    /// The sums of both halves, as a type of 8 lanes adds them.
+    fn sum_halves(self, v: Self::F) -> [f32; 2];
 }
 
 /// The first `n` of N values; zeros for those that are missing.

@@ -1,5 +1,7 @@
 //! How stored blocks become integers in registers: the fast versions of `unpack`.
 
+pub(super) mod pairs;
+
 use crate::formats::read_f16;
 use crate::lanes::Lanes8;
 
@@ -135,8 +137,7 @@ pub(in crate::rounded) fn half_dots<L: Lanes8, S: Small>(lanes: L, p: [L::I; 4],
     lanes.short_half_sums(dots)
 }
 
-/// d · scale and −dmin · minimum of the eight groups, from the first 16 bytes of a block of `Q4_K` or `Q5_K`. The
-/// six-bit numbers are put together for four groups at a time.
+/// d · scale and −dmin · minimum of the eight groups of a block of `Q4_K` or `Q5_K`.
 ///
 /// # Safety
 /// `block` points to 16 readable bytes.
@@ -145,18 +146,30 @@ pub(in crate::rounded) unsafe fn factors_of_eight<L: Lanes8>(
     lanes: L,
     block: *const u8,
 ) -> (L::F, L::F) {
-    const SIX: u32 = 0x3f3f_3f3f;
-    const FOUR: u32 = 0x0f0f_0f0f;
     // SAFETY: the caller's promise; the two arrays are of eight bytes.
     unsafe {
         let (d, d_min) = (read_f16(block), read_f16(block.add(2)));
-        let [a, b, c] = block.add(4).cast::<[u32; 3]>().read_unaligned();
-        let scales = u64::from(a & SIX) | u64::from(c & FOUR | a >> 2 & 0x3030_3030) << 32;
-        let minimums = u64::from(b & SIX) | u64::from(c >> 4 & FOUR | b >> 2 & 0x3030_3030) << 32;
+        let (scales, minimums) = six_bit_factors(block);
         let scales = lanes.to_float(lanes.load_u8(scales.to_le_bytes().as_ptr()));
         let minimums = lanes.to_float(lanes.load_u8(minimums.to_le_bytes().as_ptr()));
         (lanes.mul(scales, lanes.splat(d)), lanes.mul(minimums, lanes.splat(-d_min)))
     }
+}
+
+/// The eight scales and the eight minimums in the first 16 bytes of a block of `Q4_K` or `Q5_K`, a byte each. Their six
+/// bits are put together for four groups at a time.
+///
+/// # Safety
+/// As above.
+#[inline(always)]
+unsafe fn six_bit_factors(block: *const u8) -> (u64, u64) {
+    const SIX: u32 = 0x3f3f_3f3f;
+    const FOUR: u32 = 0x0f0f_0f0f;
+    // SAFETY: the caller's promise.
+    let [a, b, c] = unsafe { block.add(4).cast::<[u32; 3]>().read_unaligned() };
+    let scales = u64::from(a & SIX) | u64::from(c & FOUR | a >> 2 & 0x3030_3030) << 32;
+    let minimums = u64::from(b & SIX) | u64::from(c >> 4 & FOUR | b >> 2 & 0x3030_3030) << 32;
+    (scales, minimums)
 }
 
 /// How one format stores 256 values as integers, in groups of 32.

@@ -1,20 +1,23 @@
 //! Few rows of x: stored blocks become integers in registers and meet the bytes of x on the spot.
 //!
-//! Roof: reading the weight from memory. Formats with blocks of 32 take eight weight rows together, with a lane for each;
-//! the blocks of 256 bring eight scales and are taken row by row, with a lane for each scale. A block of 32 weights
-//! costs about ten vector instructions either way, of which AVX2 starts three or four per cycle: faster than two cores
-//! read memory.
+//! Roof: reading the weight from memory. Formats with blocks of 32 give each of eight weight rows a lane; the blocks of
+//! 256 bring eight scales and give each scale a lane. A block of 32 weights costs about ten vector instructions either
+//! way, of which AVX2 starts three or four per cycle; vectors of 64 bytes (`wide`) need about six.
+//!
+//! Memory is read in many places at once ([`Places`]): one place after the other, two cores of a Xeon read 21 GB/s in
+//! pages of 4 KB, and eight places side by side 38.
 
 mod large;
 mod small;
+mod wide;
 
 use std::ops::Range;
 
 use super::unpack::{group_len, unpack};
 use super::{BLOCK, CHUNK, Order, Rounded, RoundedRow, Target, blocks, locate};
 use crate::format::{Format, Matrix};
+use crate::isa::Isa;
 use crate::lanes::array::multiply_add;
-use crate::lanes::{Lanes8, store_part};
 use crate::pool::Pool;
 use crate::scratch::{self, SharedMut};
 
@@ -23,7 +26,7 @@ use crate::scratch::{self, SharedMut};
 const TASK_BYTES: std::ops::RangeInclusive<usize> = 16 * 1024..=256 * 1024;
 /// Tasks per thread for weights in between.
 const TASKS_PER_THREAD: usize = 4;
-/// Weight rows taken together; tasks are whole numbers of them.
+/// Weight rows taken together with 8 lanes.
 const ROWS: usize = 8;
 
 pub(super) fn matmul(pool: &Pool, targets: &[Target<'_>], x: &Rounded) {
@@ -31,7 +34,7 @@ pub(super) fn matmul(pool: &Pool, targets: &[Target<'_>], x: &Rounded) {
     let task_bytes = (total_bytes / (TASKS_PER_THREAD * pool.n_threads()))
         .clamp(*TASK_BYTES.start(), *TASK_BYTES.end());
     let task_rows = |target: &Target<'_>| {
-        (task_bytes / target.w.row(0).len().max(1)).max(1).next_multiple_of(ROWS)
+        (task_bytes / target.w.row(0).len().max(1)).max(1).next_multiple_of(wide::ROWS)
     };
     let n_tasks = |target: &Target<'_>| target.w.rows().div_ceil(task_rows(target));
     pool.run(targets.iter().map(n_tasks).sum(), |task_idx| {
@@ -39,14 +42,12 @@ pub(super) fn matmul(pool: &Pool, targets: &[Target<'_>], x: &Rounded) {
         let Target { y, w } = &targets[idx];
         let step = task_rows(&targets[idx]);
         let rows = part * step..w.rows().min((part + 1) * step);
-        if !pool.isa().has_vectors_8() {
-            return portable(*y, x, w, rows);
-        }
+        let isa = pool.isa();
         let few = Few { y: *y, x, w, rows };
         match x.n {
-            1 => few.run::<1>(pool),
-            2 => few.run::<2>(pool),
-            3 => few.run::<3>(pool),
+            1 => few.run::<1>(isa),
+            2 => few.run::<2>(isa),
+            3 => few.run::<3>(isa),
             n => unreachable!("{n} rows of x are not few"),
         }
     });
@@ -61,8 +62,13 @@ struct Few<'a> {
 }
 
 impl Few<'_> {
-    fn run<const N_X: usize>(self, pool: &Pool) {
-        let isa = pool.isa();
+    fn run<const N_X: usize>(self, isa: Isa) {
+        if isa.has_vectors_16() && wide::reaches(&self) {
+            return wide::run::<N_X>(isa, self);
+        }
+        if !isa.has_vectors_8() {
+            return portable(self);
+        }
         match self.w.format() {
             Format::Q8_0 => isa.dispatch_vectors_8(small::Products::<blocks::Q8_0, N_X>::new(self)),
             Format::Q4_0 => isa.dispatch_vectors_8(small::Products::<blocks::Q4_0, N_X>::new(self)),
@@ -84,21 +90,53 @@ impl Few<'_> {
         unsafe { *self.y.pointer().add(m * self.w.rows() + row_idx) = value };
     }
 
-    /// The first `n` of eight values.
+    /// A value for each of several rows, of which some may be the same with the same value.
     ///
     /// # Safety
-    /// As `store_one`, for `n` rows from `row_idx` on.
+    /// As `store_one`, for all of these rows.
     #[inline(always)]
-    unsafe fn store<L: Lanes8>(&self, lanes: L, m: usize, row_idx: usize, n: usize, values: L::F) {
-        // SAFETY: as in `store_one`.
-        unsafe {
-            store_part(lanes, self.y.pointer().add(m * self.w.rows() + row_idx), n, values);
+    unsafe fn store<const N: usize>(&self, m: usize, rows: &[usize; N], values: &[f32; N]) {
+        for r in 0..N {
+            // SAFETY: the caller's promise.
+            unsafe { self.store_one(m, rows[r], values[r]) };
         }
     }
 }
 
+/// N places in a task's weight rows, far from each other, that are read side by side: the machine fetches ahead within a
+/// page of memory, so N places are read faster than one.
+struct Places<const N: usize> {
+    rows: Range<usize>,
+    /// Rows of a place.
+    n_steps: usize,
+}
+
+impl<const N: usize> Places<N> {
+    #[inline(always)]
+    fn of(few: &Few<'_>) -> Self {
+        let mut n_steps = few.rows.len().div_ceil(N);
+        let row_bytes = few.w.row(0).len();
+        // Places at multiples of a page share the few lines that the first cache has for such addresses.
+        if n_steps > 1 && (n_steps * row_bytes / 64).is_multiple_of(16) {
+            n_steps += 1;
+        }
+        Self { rows: few.rows.clone(), n_steps }
+    }
+
+    /// Row `step` of each place. Where there are too few, the last one is read more than once.
+    #[inline(always)]
+    fn rows(&self, step: usize) -> [usize; N] {
+        let mut rows = [self.rows.end - 1; N];
+        for (place, row) in rows.iter_mut().enumerate() {
+            *row = (*row).min(self.rows.start + place * self.n_steps + step);
+        }
+        rows
+    }
+}
+
 /// One weight row at a time, unpacked to bytes and multiplied in plain integers.
-fn portable(y: SharedMut<f32>, x: &Rounded, w: &Matrix<'_>, rows: Range<usize>) {
+fn portable(few: Few<'_>) {
+    let Few { y, x, w, rows } = few;
     let (format, cols) = (w.format(), w.cols());
     let group = group_len(format);
     let n_groups = cols / group;

@@ -1,4 +1,4 @@
-//! Blocks of 256 in groups with scales of their own, row by row.
+//! Blocks of 256 in groups with scales of their own.
 //!
 //! A lane is a group: eight groups of 32 (in `Q6_K` twice eight of 16) are added up as integers, which is exact, and
 //! their eight numbers meet eight scales at once. Lanes are added up after every `CHUNK` inputs. Panels keep eight sums
@@ -6,44 +6,39 @@
 
 use std::marker::PhantomData;
 
-use super::Few;
+use super::{Few, Places, ROWS};
 use crate::isa::Kernel8;
 use crate::lanes::Lanes8;
 use crate::rounded::blocks::{Large, Q4K, Q5K, Q6K, factors_of_eight, factors_of_sixteen};
-use crate::rounded::{BLOCK, CHUNK};
+use crate::rounded::{BLOCK, CHUNK, RoundedRow};
 
 /// Groups of 32 values per block.
 const GROUPS: usize = 8;
 
-/// What a block meets of one row of x.
-#[derive(Clone, Copy)]
-pub(super) struct Part {
-    q: *const i8,
-    scales: *const f32,
-    sums: *const f32,
-}
-
 /// How a block of a format meets x; as written here for formats with eight scales and minimums.
 pub(super) trait Meet: Large {
-    /// Adds a block's products with N_X rows of x to the sums of each.
+    /// Adds the products of block `idx` of a weight row with N_X rows of x to the sums of each.
     ///
     /// # Safety
-    /// `block` points to a block, and the rows of x reach 256 bytes and 8 scales and sums.
+    /// `block` points to a block, and the rows of x have block `idx`.
     #[inline(always)]
     unsafe fn meet<L: Lanes8, const N_X: usize>(
         lanes: L,
         block: *const u8,
-        x: &[Part; N_X],
+        x: &[RoundedRow<'_>; N_X],
+        idx: usize,
         sums: &mut [L::F; N_X],
     ) {
         // SAFETY: the caller's promise.
         unsafe {
-            let halves = half_dots::<L, Self, N_X>(lanes, block, x);
+            let halves = half_dots::<L, Self, N_X>(lanes, block, x, idx);
             let (scales, minimums) = factors_of_eight(lanes, block);
             for m in 0..N_X {
                 let dots = lanes.to_float(lanes.unite_halves(halves[m][0], halves[m][1]));
-                let scales = lanes.mul(scales, lanes.load(x[m].scales));
-                sums[m] = lanes.fma(minimums, lanes.load(x[m].sums), sums[m]);
+                let of_x = lanes.load(x[m].scales.as_ptr().add(idx * GROUPS));
+                let sums_of_x = lanes.load(x[m].sums.as_ptr().add(idx * GROUPS));
+                let scales = lanes.mul(scales, of_x);
+                sums[m] = lanes.fma(minimums, sums_of_x, sums[m]);
                 sums[m] = lanes.fma(dots, scales, sums[m]);
             }
         }
@@ -65,18 +60,20 @@ impl Meet for Q6K {
     unsafe fn meet<L: Lanes8, const N_X: usize>(
         lanes: L,
         block: *const u8,
-        x: &[Part; N_X],
+        x: &[RoundedRow<'_>; N_X],
+        idx: usize,
         sums: &mut [L::F; N_X],
     ) {
         // SAFETY: the caller's promise.
         unsafe {
-            let halves = half_dots::<L, Self, N_X>(lanes, block, x);
+            let halves = half_dots::<L, Self, N_X>(lanes, block, x, idx);
             let factors = factors_of_sixteen(lanes, block);
             for half in 0..2 {
                 // Halves of vectors are groups of 16 here: even ones in the lower four lanes, odd ones in the upper.
                 let scales = lanes.evens_then_odds(factors[half]);
                 for m in 0..N_X {
-                    let of_x = lanes.load_four_twice(x[m].scales.add(4 * half));
+                    let of_x = x[m].scales.as_ptr().add(idx * GROUPS + 4 * half);
+                    let of_x = lanes.load_four_twice(of_x);
                     let dots = lanes.to_float(halves[m][half]);
                     sums[m] = lanes.fma(dots, lanes.mul(scales, of_x), sums[m]);
                 }
@@ -98,7 +95,8 @@ impl Meet for Q6K {
 unsafe fn half_dots<L: Lanes8, B: Meet + ?Sized, const N_X: usize>(
     lanes: L,
     block: *const u8,
-    x: &[Part; N_X],
+    x: &[RoundedRow<'_>; N_X],
+    idx: usize,
 ) -> [[L::I; 2]; N_X] {
     let mut halves = [[lanes.splat_int(0); 2]; N_X];
     for half in 0..2 {
@@ -108,7 +106,8 @@ unsafe fn half_dots<L: Lanes8, B: Meet + ?Sized, const N_X: usize>(
             unsafe {
                 let p = B::integers(lanes, block, 4 * half + g);
                 for m in 0..N_X {
-                    let q = lanes.load_int(x[m].q.add(BLOCK * (4 * half + g)));
+                    let q = x[m].q.as_ptr().add((idx * GROUPS + 4 * half + g) * BLOCK);
+                    let q = lanes.load_int(q);
                     dots[m][g] = B::dots(lanes, p, q);
                 }
             }
@@ -136,41 +135,55 @@ impl<B: Meet, const N_X: usize> Kernel8 for Products<'_, B, N_X> {
 
     #[inline(always)]
     fn run<L: Lanes8>(self, lanes: L) {
-        const CHUNK_BLOCKS: usize = CHUNK / (GROUPS * BLOCK);
-        let n_blocks = self.few.w.cols() / (GROUPS * BLOCK);
-        let nowhere =
-            Part { q: std::ptr::null(), scales: std::ptr::null(), sums: std::ptr::null() };
-        let mut x = [nowhere; N_X];
-        for m in 0..N_X {
-            let row = self.few.x.row(m);
-            x[m] = Part { q: row.q.as_ptr(), scales: row.scales.as_ptr(), sums: row.sums.as_ptr() };
+        let places = Places::<ROWS>::of(&self.few);
+        for step in 0..places.n_steps {
+            // SAFETY: the places are this task's.
+            unsafe { self.rows(lanes, &places, step) };
         }
-        for row_idx in self.few.rows.clone() {
-            let row = self.few.w.row(row_idx).as_ptr();
-            let mut x = x;
-            let mut totals = [0.0; N_X];
-            for chunk in (0..n_blocks).step_by(CHUNK_BLOCKS) {
-                let mut sums = [lanes.splat(0.0); N_X];
-                for idx in chunk..n_blocks.min(chunk + CHUNK_BLOCKS) {
-                    // SAFETY: the row of w and those of x have this many blocks.
+    }
+}
+
+impl<B: Meet, const N_X: usize> Products<'_, B, N_X> {
+    /// One weight row of each place.
+    ///
+    /// # Safety
+    /// The places are this task's, and have `step`.
+    #[inline(always)]
+    unsafe fn rows<L: Lanes8>(&self, lanes: L, places: &Places<ROWS>, step: usize) {
+        const CHUNK_BLOCKS: usize = CHUNK / (GROUPS * BLOCK);
+        let w = self.few.w;
+        let n_blocks = w.cols() / (GROUPS * BLOCK);
+        let row_idx = places.rows(step);
+        let mut first = [w.row(row_idx[0]).as_ptr(); ROWS];
+        for r in 0..ROWS {
+            first[r] = w.row(row_idx[r]).as_ptr();
+        }
+        let mut x = [self.few.x.row(0); N_X];
+        for m in 0..N_X {
+            x[m] = self.few.x.row(m);
+        }
+        let mut totals = [[0.0; ROWS]; N_X];
+        for chunk in (0..n_blocks).step_by(CHUNK_BLOCKS) {
+            let mut sums = [[lanes.splat(0.0); N_X]; ROWS];
+            for idx in chunk..n_blocks.min(chunk + CHUNK_BLOCKS) {
+                for r in 0..ROWS {
+                    // SAFETY: the rows of w and those of x have this many blocks.
                     unsafe {
-                        B::meet(lanes, row.add(idx * B::BYTES), &x, &mut sums);
-                        for x in &mut x {
-                            x.q = x.q.add(GROUPS * BLOCK);
-                            x.scales = x.scales.add(GROUPS);
-                            x.sums = x.sums.add(GROUPS);
-                        }
+                        let block = first[r].add(idx * B::BYTES);
+                        B::meet(lanes, block, &x, idx, &mut sums[r]);
                     }
                 }
+            }
+            for r in 0..ROWS {
                 for m in 0..N_X {
-                    let sum = lanes.sum(sums[m]);
-                    totals[m] = if chunk == 0 { sum } else { totals[m] + sum };
+                    let sum = lanes.sum(sums[r][m]);
+                    totals[m][r] = if chunk == 0 { sum } else { totals[m][r] + sum };
                 }
             }
-            for m in 0..N_X {
-                // SAFETY: the row is this task's.
-                unsafe { self.few.store_one(m, row_idx, totals[m]) };
-            }
+        }
+        for m in 0..N_X {
+            // SAFETY: the rows are this task's.
+            unsafe { self.few.store(m, &row_idx, &totals[m]) };
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::marker::PhantomData;
 
-use super::{Few, ROWS};
+use super::{Few, Places, ROWS};
 use crate::isa::Kernel8;
 use crate::lanes::Lanes8;
 use crate::rounded::BLOCK;
@@ -28,41 +28,33 @@ impl<S: Small, const N_X: usize> Kernel8 for Products<'_, S, N_X> {
 
     #[inline(always)]
     fn run<L: Lanes8>(self, lanes: L) {
-        for row_idx in self.few.rows.clone().step_by(ROWS) {
-            // SAFETY: the rows are this task's.
-            unsafe { self.rows(lanes, row_idx) };
+        let places = Places::<ROWS>::of(&self.few);
+        for step in 0..places.n_steps {
+            // SAFETY: the places are this task's.
+            unsafe { self.rows(lanes, &places, step) };
         }
     }
 }
 
 impl<S: Small, const N_X: usize> Products<'_, S, N_X> {
-    /// Eight weight rows from `row_idx` on, or as many as the task has left.
+    /// One weight row of each place.
     ///
     /// # Safety
-    /// Row `row_idx` is this task's.
+    /// The places are this task's, and have `step`.
     #[inline(always)]
-    unsafe fn rows<L: Lanes8>(&self, lanes: L, row_idx: usize) {
-        let Few { w, x, rows, .. } = &self.few;
-        let row_bytes = w.cols() / BLOCK * S::BYTES;
-        let first = w.row(row_idx).as_ptr();
-        let mut row = [first; ROWS];
+    unsafe fn rows<L: Lanes8>(&self, lanes: L, places: &Places<ROWS>, step: usize) {
+        let Few { w, x, .. } = &self.few;
+        let row_idx = places.rows(step);
+        let mut row = [w.row(row_idx[0]).as_ptr(); ROWS];
         for r in 0..ROWS {
-            // At the end the last row is multiplied more than once.
-            row[r] = w.row((row_idx + r).min(rows.end - 1)).as_ptr();
+            row[r] = w.row(row_idx[r]).as_ptr();
         }
         let mut of_x = [x.row(0); N_X];
         for m in 0..N_X {
             of_x[m] = x.row(m);
         }
         let mut sums = [lanes.splat(0.0); N_X];
-        // Rows may be too short for the machine to notice that it reads eight of them side by side; so the next eight
-        // are fetched while these are multiplied.
-        let mut next = first.wrapping_add(ROWS * row_bytes);
         for b in 0..w.cols() / BLOCK {
-            for line in 0..(ROWS * S::BYTES).div_ceil(64) {
-                lanes.prefetch(next.wrapping_add(64 * line));
-            }
-            next = next.wrapping_add(ROWS * S::BYTES);
             let at = b * S::BYTES;
             // SAFETY: all rows have this many blocks.
             unsafe {
@@ -93,10 +85,13 @@ impl<S: Small, const N_X: usize> Products<'_, S, N_X> {
                 }
             }
         }
-        let n_rows = ROWS.min(rows.end - row_idx);
         for m in 0..N_X {
-            // SAFETY: these rows are this task's.
-            unsafe { self.few.store(lanes, m, row_idx, n_rows, sums[m]) };
+            let mut values = [0.0; ROWS];
+            // SAFETY: the array takes a vector, and these rows are this task's.
+            unsafe {
+                lanes.store(values.as_mut_ptr(), sums[m]);
+                self.few.store(m, &row_idx, &values);
+            }
         }
     }
 }
