@@ -118,6 +118,8 @@ fn read_bandwidth(pool: &Pool, effort: Duration) -> f64 {
     (task_len * n_tasks * 4) as f64 / seconds / 1e9
 }
 
+/// Reads a part in several places side by side, which is faster than one after the other: the machine fetches ahead
+/// within pages, and so in several at once.
 struct Read<'a> {
     values: &'a [f32],
 }
@@ -127,11 +129,17 @@ impl Kernel for Read<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) -> f32 {
-        let mut sums = [lanes.splat(0.0); 8];
-        for chunk in self.values.chunks_exact(8 * L::N) {
-            for (i, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: the chunk has 8 N values.
-                *sum = lanes.add(*sum, unsafe { lanes.load(chunk.as_ptr().add(i * L::N)) });
+        const PLACES: usize = 8;
+        /// A cache line, and an odd number of them between places: else all would share the same few lines.
+        const LINE: usize = 16;
+        let len = (self.values.len() / PLACES / LINE).saturating_sub(1) / 2 * 2 * LINE + LINE;
+        assert!(PLACES * len <= self.values.len());
+        let mut sums = [lanes.splat(0.0); PLACES];
+        for at in (0..len).step_by(L::N) {
+            for (place, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: a place has `len` values, a whole number of vectors.
+                let v = unsafe { lanes.load(self.values.as_ptr().add(place * len + at)) };
+                *sum = lanes.add(*sum, v);
             }
         }
         sums.into_iter().map(|sum| lanes.sum(sum)).sum()

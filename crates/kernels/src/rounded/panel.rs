@@ -13,7 +13,8 @@
 //!
 //! AVX2 adds products of bytes in pairs into 16 bits (`vpmaddubsw`). With p ≤ 15 all eight pairs of a group fit there,
 //! with p ≤ 31 four do, and only then one instruction widens them: two instructions per 32 products where the usual
-//! three would be. That makes up for the scales, which cost a quarter on top. Signed formats widen each time.
+//! three would be. That makes up for the scales, which cost a quarter on top. Signed formats widen each time; with VNNI sums
+//! are wide from the start.
 
 mod fill;
 #[cfg(target_arch = "x86_64")]
@@ -66,6 +67,7 @@ fn one_panel(pool: &Pool, target: &Target<'_>, x: &Rounded, panel: usize, x_rows
     let rows = panel * PANEL..w.rows().min((panel + 1) * PANEL);
     let depth = w.cols().min(DEPTH);
     let group = group_len(format);
+    let in_two_runs = matches!(format, Format::Q5_0 | Format::Q5K) && !pool.isa().has_vectors_16();
     scratch::with_bytes(PANEL * depth, |p| {
         let order = Order::of(format);
         let n_sums = if order == Order::InTurn { 1 } else { 8 };
@@ -89,9 +91,7 @@ fn one_panel(pool: &Pool, target: &Target<'_>, x: &Rounded, panel: usize, x_rows
                     p,
                     scales,
                     minimums,
-                    pairs: group
-                        / 8
-                        / if matches!(format, Format::Q5_0 | Format::Q5K) { 2 } else { 1 },
+                    pairs: group / 8 / if in_two_runs { 2 } else { 1 },
                     sums: sums.as_mut_ptr(),
                     n_sums,
                     sum_at: std::array::from_fn(|group| SUM_STRIDE * order.sum_of(group)),
@@ -101,7 +101,7 @@ fn one_panel(pool: &Pool, target: &Target<'_>, x: &Rounded, panel: usize, x_rows
                 let isa = pool.isa();
                 match format {
                     Format::Q8_0 | Format::Q6K => isa.dispatch_bytes(With(tiles, Signed)),
-                    Format::Q5_0 | Format::Q5K => isa.dispatch_bytes(With(tiles, Unsigned::<2>)),
+                    _ if in_two_runs => isa.dispatch_bytes(With(tiles, Unsigned::<2>)),
                     _ => isa.dispatch_bytes(With(tiles, Unsigned::<1>)),
                 }
             }
