@@ -12,6 +12,8 @@ pub enum Step {
     Quote,
     /// A fixed sentence around looked-up values or a quote.
     Template,
+    /// The model chose the sentence; the words are the source's.
+    Choose,
     /// The model wrote; every name, number and date was checked against the sources.
     Write,
     /// Nothing in the vault says it; `searched` and the nearest misses say why.

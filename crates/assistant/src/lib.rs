@@ -1,12 +1,14 @@
-//! One turn of conversation: understand, look up, quote, write; always with sources.
+//! One turn of conversation: understand, look up, quote, choose, write; always with sources.
 //!
 //! An answer is made by the cheapest step that can make it, and says which one did ([`answer::Step`]):
 //!
 //! question ──[`question`]──▶ reading ──[`lookup`]──▶ counts, agendas, contact details, or
-//! ──[`evidence`]──▶ ranked sentences ──[`score`]──▶ sure enough? ──[`quote`]──▶ words with sources, else an
-//! abstention that says what was searched and what came near.
+//! ──[`evidence`]──▶ ranked sentences ──[`score`]──▶ sure enough? ──[`quote`]──▶ words with sources, else, where the
+//! model is large enough to choose among sentences, those that it chose, else an abstention that says what was searched
+//! and what came near.
 
 pub mod answer;
+mod chooser;
 mod compose;
 mod draft;
 pub mod embedding;
@@ -22,5 +24,6 @@ pub mod score;
 mod turn;
 mod words;
 
+pub use chooser::Choosing;
 pub use error::Error;
 pub use turn::{Assistant, Options};

@@ -12,6 +12,7 @@ use vault::lookup::people::Person;
 use vault::store::Vault;
 
 use crate::answer::{Answer, Event, Source, Step, Timings, TokenCounts};
+use crate::chooser::{self, Choice, Choosing};
 use crate::draft::{Draft, source};
 use crate::error::Error;
 use crate::evidence::{self, Context, Evidence};
@@ -45,6 +46,7 @@ pub struct Assistant {
     vault: Vault,
     embedder: Option<Arc<dyn Embed>>,
     engine: Option<Engine>,
+    choosing: Choosing,
     /// The people met most often, and for how many items that was asked.
     people: Mutex<Option<(u64, Arc<Vec<Known>>)>>,
 }
@@ -55,7 +57,13 @@ const PEOPLE: usize = 400;
 impl Assistant {
     /// With neither model nor vectors: lookups, quotes and templates.
     pub fn new(vault: Vault) -> Self {
-        Self { vault, embedder: None, engine: None, people: Mutex::default() }
+        Self {
+            vault,
+            embedder: None,
+            engine: None,
+            choosing: Choosing::default(),
+            people: Mutex::default(),
+        }
     }
 
     /// Adds similarity by meaning, where the vault has vectors of this embedder.
@@ -67,6 +75,12 @@ impl Assistant {
     /// Adds a model for summaries and drafts.
     pub fn with_engine(mut self, engine: Engine) -> Self {
         self.engine = Some(engine);
+        self
+    }
+
+    /// Whether that model also chooses among sentences where the best is doubtful.
+    pub fn with_choosing(mut self, choosing: Choosing) -> Self {
+        self.choosing = choosing;
         self
     }
 
@@ -195,14 +209,46 @@ impl Assistant {
         if question.intent == Intent::Compose {
             return self.compose(&evidence, question, options, search_ms);
         }
-        match quote::choose(&evidence, question) {
-            Some((best, other))
-                if score::confidence(&evidence, best, other, question) >= score::ANSWERS_FROM =>
-            {
+        let quoted = quote::choose(&evidence, question);
+        let sure =
+            quoted.map_or(0.0, |(best, other)| score::confidence(&evidence, best, other, question));
+        if sure < score::SURE_FROM
+            && let Some(outcome) = self.chosen(&evidence, question, options, search_ms)?
+        {
+            return Ok(outcome);
+        }
+        match quoted {
+            Some((best, other)) if sure >= score::ANSWERS_FROM => {
                 Ok(Outcome::answered(quote::draft(&evidence, question, best, other), search_ms))
             }
             _ => self.abstain(&evidence, question, options, search_ms),
         }
+    }
+
+    /// What the model chooses of the best sentences; `None` where none chooses.
+    fn chosen(
+        &self,
+        evidence: &Evidence,
+        question: &Question,
+        options: &Options,
+        search_ms: f64,
+    ) -> Result<Option<Outcome>, Error> {
+        let Some(engine) = self.engine.as_ref().filter(|engine| self.choosing.by(engine)) else {
+            return Ok(None);
+        };
+        let Some((choice, tokens)) = chooser::choose(engine, evidence, question, &options.cancel)?
+        else {
+            return Ok(None);
+        };
+        let outcome = match choice {
+            Choice::Sentence(candidate) => {
+                let mut draft = quote::draft(evidence, question, candidate, None);
+                draft.step = Step::Choose;
+                Outcome::answered(draft, search_ms)
+            }
+            Choice::None => self.abstain(evidence, question, options, search_ms)?,
+        };
+        Ok(Some(Outcome { tokens, ..outcome }))
     }
 
     fn looked_up(&self, draft: Draft) -> Result<Outcome, Error> {

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use assistant::answer::{Answer, Event, Step};
 use assistant::history::Turn;
-use assistant::{Assistant, Options};
+use assistant::{Assistant, Choosing, Options};
 use vault::store::Vault;
 
 /// Today is Tuesday 24 November 2026 in Berlin.
@@ -380,4 +380,47 @@ fn no_question_makes_it_panic() {
         life.ask(question);
     }
     life.ask(&"very ".repeat(20_000));
+}
+
+/// The test model, or `None` (with a message) when it is not here.
+fn smollm() -> Option<infer::Engine> {
+    let folder = std::env::var_os("POLYMATH_TEST_MODELS").map(std::path::PathBuf::from);
+    let folder = folder
+        .unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../../.cache/models").into());
+    let path = folder.join("SmolLM2-135M-Instruct.Q4_1.gguf");
+    if !path.exists() {
+        eprintln!("skipped: {} is not here; POLYMATH_TEST_MODELS names the folder", path.display());
+        return None;
+    }
+    Some(infer::Engine::load(&path, 2).expect("loaded"))
+}
+
+#[test]
+fn a_model_that_chooses_writes_no_word_and_a_small_one_is_not_asked() {
+    let Some(engine) = smollm() else { return };
+    let life = life();
+    let (assistant, _folder) = (life.assistant.with_engine(engine), life._folder);
+    let mut life = Life { _folder, assistant };
+    // No lookup answers these, and no sentence of the vault surely does.
+    let doubtful = ["Why is the boat leaking?", "What is wrong with our boat?", "Who mends boats?"];
+    for question in doubtful {
+        let answer = life.ask(question);
+        assert!(answer.step != Step::Choose && answer.tokens.prompt == 0, "{answer:?}");
+    }
+    life.assistant = life.assistant.with_choosing(Choosing::Always);
+    let mut n_chosen = 0;
+    for question in doubtful {
+        let answer = life.ask(question);
+        life.assert_quotes(&answer);
+        assert!(answer.tokens.prompt > 0 && answer.tokens.generated == 0, "{answer:?}");
+        match answer.step {
+            Step::Choose => {
+                n_chosen += 1;
+                assert!(answer.answer.contains(answer.sources[0].quote.trim()), "{answer:?}");
+            }
+            step => assert_eq!(step, Step::Abstain, "{answer:?}"),
+        }
+        assert_eq!(answer, Answer { timings_ms: answer.timings_ms.clone(), ..life.ask(question) });
+    }
+    assert!(n_chosen > 0, "it never chose");
 }

@@ -121,6 +121,11 @@ impl Engine {
     }
 
     /// The description of the network.
+    /// How many weights the model has, all experts included.
+    pub fn parameters(&self) -> u64 {
+        model::cost::parameters(self.config()).total
+    }
+
     pub fn config(&self) -> &DecoderConfig {
         self.shared.decoder.config()
     }

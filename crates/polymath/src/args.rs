@@ -304,6 +304,27 @@ pub struct ChatModel {
     pub embedder: Option<String>,
     #[command(flatten)]
     pub draft: Draft,
+    /// Whether the model chooses among sentences where the best is doubtful: `auto` lets models of a billion parameters
+    /// and more.
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Choose::Auto)]
+    pub choose: Choose,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Choose {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<Choose> for assistant::Choosing {
+    fn from(choose: Choose) -> Self {
+        match choose {
+            Choose::Auto => Self::Auto,
+            Choose::Always => Self::Always,
+            Choose::Never => Self::Never,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

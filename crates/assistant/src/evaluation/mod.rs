@@ -270,7 +270,7 @@ pub fn summary(outcomes: &[&Outcome]) -> Summary {
         (step.clone(), times.get(times.len() / 2).copied().unwrap_or_default())
     });
     let steps_p50_ms = steps_p50_ms.collect();
-    let cheap = |o: &&&Outcome| o.step != Step::Write;
+    let cheap = |o: &&&Outcome| !matches!(o.step, Step::Choose | Step::Write);
     let mut times: Vec<f64> = outcomes.iter().filter(cheap).map(|o| o.milliseconds).collect();
     times.sort_by(f64::total_cmp);
     let mut lengths: Vec<usize> = answered.iter().map(|o| o.answer.chars().count()).collect();

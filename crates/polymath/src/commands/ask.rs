@@ -37,7 +37,7 @@ pub fn assistant(
         assistant = assistant.with_embedder(std::sync::Arc::new(VaultEmbedder::new(embedder)));
     }
     if let Some(engine) = models::engine(model.model.as_deref(), &model.draft, threads)? {
-        assistant = assistant.with_engine(engine);
+        assistant = assistant.with_engine(engine).with_choosing(model.choose.into());
     }
     Ok(assistant)
 }

@@ -10,6 +10,7 @@ const STEPS = {
   lookup: ["Looked up", "An exact lookup, count or date computation. No model was used.", "vault"],
   quote: ["Quoted", "The words of a source, as they stand. No model was used.", "note"],
   template: ["Quoted in a sentence", "A fixed sentence around looked-up values or a quote. No model was used.", "note"],
+  choose: ["Chosen by the model", "The model chose among passages; the words are the source's.", "models"],
   write: ["Written by the model", "The model wrote; names, numbers and dates were checked against the sources.", "models"],
   abstain: ["Not in the data", "Nothing found says it, so no answer was made up.", "search"],
 };

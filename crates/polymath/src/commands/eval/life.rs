@@ -92,7 +92,7 @@ fn prepare(
         assistant = assistant.with_embedder(Arc::new(embedder));
     }
     if let Some(engine) = models::engine(model.model.as_deref(), &model.draft, threads)? {
-        assistant = assistant.with_engine(engine);
+        assistant = assistant.with_engine(engine).with_choosing(model.choose.into());
     }
     Ok(assistant)
 }
