@@ -402,7 +402,8 @@ fn a_model_that_chooses_writes_no_word_and_a_small_one_is_not_asked() {
     let (assistant, _folder) = (life.assistant.with_engine(engine), life._folder);
     let mut life = Life { _folder, assistant };
     // No lookup answers these, and no sentence of the vault surely does.
-    let doubtful = ["Why is the boat leaking?", "What is wrong with our boat?", "Who mends boats?"];
+    let doubtful =
+        ["What colour is the canoe?", "Which food does Minka hate?", "Is the canoe broken?"];
     for question in doubtful {
         let answer = life.ask(question);
         assert!(answer.step != Step::Choose && answer.tokens.prompt == 0, "{answer:?}");
