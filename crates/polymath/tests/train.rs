@@ -1,4 +1,4 @@
-//! `polymath train` killed at random moments: it always goes on, and ends where an undisturbed run ends.
+//! `polymath train` killed at random moments or on a full disk: it always goes on, and ends where an undisturbed run ends.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -93,6 +93,70 @@ fn a_run_killed_at_random_moments_ends_as_one_that_was_not() {
     let weights =
         |name: &str| std::fs::read(dir.path().join(name).join("model/model.safetensors")).unwrap();
     assert_eq!(weights("whole"), weights("killed"));
+}
+
+/// Gives a run a disk of `$1` KB, then one of 64 MB, and brings out what it left: arguments size, program, folder.
+#[cfg(target_os = "linux")]
+const SMALL_DISK: &str = r#"
+mkdir -p "$3/disk" && mount -t tmpfs -o size="$1k" tmpfs "$3/disk" || exit 90
+"$2" train "$3/disk.toml" --threads 1 > /dev/null 2> "$3/said-$1"; echo $? > "$3/code-$1"
+mount -o remount,size=64m "$3/disk" || exit 91
+resume=; [ -s "$3/disk/run/journal.jsonl" ] && resume=--resume
+"$2" train "$3/disk.toml" --threads 1 $resume > /dev/null 2> "$3/again-$1" || { cat "$3/again-$1" >&2; exit 92; }
+cp -r "$3/disk/run" "$3/run-$1"
+"#;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_whose_disk_was_full_ends_as_one_whose_was_not() {
+    let dir = TempDir::new().unwrap();
+    shards(dir.path());
+    let whole = configuration(dir.path(), "whole");
+    let (output, _) = finish(whole.to_str().unwrap(), false);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = std::fs::read_to_string(&whole).unwrap().replace("\"whole\"", "\"disk/run\"");
+    std::fs::write(dir.path().join("disk.toml"), text).unwrap();
+    let needed = kilobytes(&dir.path().join("whole"));
+
+    // From no room for the first line to room for all but the last file.
+    let mut n_full = 0;
+    for size in [0.01, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97].map(|part| (needed * part) as u64) {
+        let size = size.max(4).to_string();
+        let ours: [&std::ffi::OsStr; 3] =
+            [size.as_ref(), env!("CARGO_BIN_EXE_polymath").as_ref(), dir.path().as_ref()];
+        let output = Command::new("unshare")
+            .args(["--map-root-user", "--mount", "sh", "-c", SMALL_DISK, "sh"])
+            .args(ours)
+            .output()
+            .expect("unshare is part of every Linux");
+        let said = String::from_utf8_lossy(&output.stderr);
+        if output.status.code() == Some(90) || said.starts_with("unshare:") {
+            eprintln!("skipped: this system lets nobody but root mount a small disk: {said}");
+            return;
+        }
+        assert!(output.status.success(), "{size} KB: {said}");
+        let read = |name: &str| std::fs::read_to_string(dir.path().join(format!("{name}-{size}")));
+        if read("code").unwrap().trim() != "0" {
+            n_full += 1;
+            let said = read("said").unwrap();
+            assert!(said.contains("full") && !said.contains("panicked"), "{size} KB: {said}");
+        }
+        let run = dir.path().join(format!("run-{size}"));
+        assert_eq!(losses(&run), losses(&dir.path().join("whole")), "{size} KB");
+        let weights = |run: &Path| std::fs::read(run.join("model/model.safetensors")).unwrap();
+        assert_eq!(weights(&run), weights(&dir.path().join("whole")), "{size} KB");
+    }
+    assert!(n_full >= 4, "the disk was full {n_full} times only");
+}
+
+#[cfg(target_os = "linux")]
+fn kilobytes(folder: &Path) -> f64 {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let sizes = entries.map(|entry| match entry.file_type().unwrap().is_dir() {
+        true => kilobytes(&entry.path()),
+        false => entry.metadata().unwrap().len() as f64 / 1e3,
+    });
+    sizes.sum()
 }
 
 #[test]
