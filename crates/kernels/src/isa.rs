@@ -192,10 +192,7 @@ impl Isa {
             Level::Avx512 { vnni: true, .. } => unsafe { crate::lanes::avx512::run_16(kernel) },
             #[cfg(test)]
             Level::Emulated512 => kernel.run(Array::<16>),
-            _ => {
-                drop(kernel);
-                unreachable!("this kernel has no version for {self}")
-            }
+            _ => unreachable!("this kernel has no other version"),
         }
     }
 
