@@ -59,7 +59,6 @@ impl<S: SmallPair, const N_X: usize> Products<'_, S, N_X> {
             // SAFETY: all rows have this many blocks.
             unsafe {
                 let block = first.add(b * S::BYTES);
-                let at = |r: usize| block.add(offsets[r] as usize);
                 let mut quarters = [[lanes.splat_int(0); 2]; N_X];
                 let mut q = [lanes.splat_int(0); N_X];
                 let mut starts = q;
@@ -71,7 +70,9 @@ impl<S: SmallPair, const N_X: usize> Products<'_, S, N_X> {
                     let mut dots = [[lanes.splat_int(0); 4]; N_X];
                     for i in 0..4 {
                         let r = 4 * half + i;
-                        let p = S::integers(lanes, at(r), at(r + ROWS / 2));
+                        let a = block.add(offsets[r] as usize);
+                        let b = block.add(offsets[r + ROWS / 2] as usize);
+                        let p = S::integers(lanes, a, b);
                         for m in 0..N_X {
                             dots[m][i] = lanes.dot_bytes(starts[m], p, q[m]);
                         }
