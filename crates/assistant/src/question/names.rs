@@ -31,7 +31,62 @@ impl Known {
                 .any(|known| vault::text::words::key(known) == vault::text::words::key(name)),
         }
     }
+
+    /// Whether a program or an office writes under this name, by its addresses: "Mail Delivery System".
+    fn is_office(&self) -> bool {
+        let local = |address: &str| address.split('@').next().unwrap_or_default().to_lowercase();
+        !self.has_card
+            && !self.addresses.is_empty()
+            && self.addresses.iter().all(|address| {
+                local(address)
+                    .split(['.', '-', '_', '+'])
+                    .any(|part| OFFICES.contains(&part) || part.ends_with("reply"))
+            })
+    }
 }
+
+/// Parts of addresses that no person has.
+const OFFICES: &[&str] = &[
+    "mailer",
+    "daemon",
+    "postmaster",
+    "bounce",
+    "bounces",
+    "notification",
+    "notifications",
+    "notify",
+    "alert",
+    "alerts",
+    "update",
+    "updates",
+    "order",
+    "orders",
+    "billing",
+    "invoice",
+    "invoices",
+    "account",
+    "accounts",
+    "service",
+    "services",
+    "support",
+    "help",
+    "info",
+    "contact",
+    "kontakt",
+    "hello",
+    "hallo",
+    "news",
+    "newsletter",
+    "team",
+    "office",
+    "admin",
+    "sales",
+    "shop",
+    "bestellung",
+    "rechnung",
+    "commande",
+    "facture",
+];
 
 /// A person or several that a stretch of the question may mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,7 +257,9 @@ impl Directory {
         }
         let names: Vec<&Word> = stretch.iter().filter(|word| telling(word)).collect();
         let plausible = |word: &&Word| {
-            let common = lexicon::is_filler(&word.term) || is_ordinary(&word.term);
+            let common = lexicon::is_filler(&word.term)
+                || is_ordinary(&word.term)
+                || lexicon::KIND_NOUNS.iter().any(|(noun, _)| *noun == word.term);
             if cased || at_start {
                 word.capital && !(at_start && common)
             } else {
@@ -213,8 +270,18 @@ impl Directory {
             return None;
         }
         let terms: Vec<String> = names.iter().map(|word| word.term.clone()).collect();
-        let matching = self.matching(&terms);
+        let mut matching = self.matching(&terms);
+        if !first.capital {
+            // Names of offices are made of everyday words: "delivery" alone, written small, names none.
+            matching.retain(|&at| !self.people[at].is_office() || self.is_whole_name(at, &terms));
+        }
         (!matching.is_empty()).then_some(matching)
+    }
+
+    /// Whether that many words are all of one of the person's names.
+    fn is_whole_name(&self, at: usize, terms: &[String]) -> bool {
+        let n_words = |name: &String| vault::text::words::tokens(name).len();
+        self.people[at].names.iter().any(|name| n_words(name) == terms.len())
     }
 
     /// "My mother" is whoever is called by just that or by another word for it: "Mum".
@@ -249,13 +316,9 @@ impl Directory {
         };
         let places = self.by_word.get(first.as_str()).map(Vec::as_slice).unwrap_or_default();
         let mut matching: Vec<usize> = places.iter().filter(holds).copied().collect();
-        let whole = |at: usize| {
-            self.people[at]
-                .names
-                .iter()
-                .any(|name| vault::text::words::tokens(name).len() == terms.len())
-        };
-        matching.sort_by_key(|&at| (!whole(at), usize::MAX - self.people[at].weight));
+        matching.sort_by_key(|&at| {
+            (!self.is_whole_name(at, terms), usize::MAX - self.people[at].weight)
+        });
         matching
     }
 }

@@ -136,3 +136,34 @@ fn names_that_nobody_bears_are_kept_for_the_premise_check() {
     assert_eq!(ask("When did Lucas leave Studio Fennel?").names, ["Lucas", "Studio", "Fennel"]);
     assert_eq!(ask("Wann hat die Firma die Heizung repariert?").names, Vec::<String>::new());
 }
+
+#[test]
+fn everyday_words_in_the_name_of_an_office_name_nobody() {
+    let office = |id, name: &str, address: &str| Known {
+        addresses: vec![address.to_owned()],
+        has_card: false,
+        ..known(id, name)
+    };
+    let directory = Directory::new(vec![
+        office(1, "Mail Delivery System", "mailer-daemon@relay.example"),
+        office(2, "Parcels Order Update", "order-update@parcels.example"),
+        office(3, "Forge", "noreply@forge.example"),
+        office(4, "Delia Order", "delia@order.example"),
+    ]);
+    let now = "2026-11-24T10:30[Europe/Berlin]".parse().expect("valid");
+    let people = |text: &str| -> Vec<i64> {
+        let question = Question::read(text, &directory, &now);
+        question.people.iter().flat_map(|mention| mention.ids.clone()).collect()
+    };
+    for text in [
+        "who sent me mail about the boat?",
+        "what did the delivery cost?",
+        "when is the next system update?",
+        "Which mail mentions the trailer?",
+    ] {
+        assert!(people(text).is_empty(), "{text}: {:?}", people(text));
+    }
+    assert_eq!(people("what did forge say about the build?"), [3], "a whole name");
+    assert_eq!(people("what did the Mail Delivery System say?"), [1], "written as a name");
+    assert_eq!(people("what did delia want?"), [4], "a person");
+}
