@@ -81,6 +81,26 @@ impl Few<'_> {
         }
     }
 
+    /// The rows of x.
+    #[inline(always)]
+    fn x_rows<const N_X: usize>(&self) -> [RoundedRow<'_>; N_X] {
+        let mut rows = [self.x.row(0); N_X];
+        for m in 0..N_X {
+            rows[m] = self.x.row(m);
+        }
+        rows
+    }
+
+    /// Where these weight rows begin.
+    #[inline(always)]
+    fn first_blocks<const N: usize>(&self, rows: &[usize; N]) -> [*const u8; N] {
+        let mut first = [self.w.row(rows[0]).as_ptr(); N];
+        for r in 0..N {
+            first[r] = self.w.row(rows[r]).as_ptr();
+        }
+        first
+    }
+
     /// # Safety
     /// `row_idx` is one of this task's rows, and `m` a row of x.
     #[inline(always)]

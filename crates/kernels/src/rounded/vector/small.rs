@@ -43,16 +43,10 @@ impl<S: Small, const N_X: usize> Products<'_, S, N_X> {
     /// The places are this task's, and have `step`.
     #[inline(always)]
     unsafe fn rows<L: Lanes8>(&self, lanes: L, places: &Places<ROWS>, step: usize) {
-        let Few { w, x, .. } = &self.few;
+        let w = self.few.w;
         let row_idx = places.rows(step);
-        let mut row = [w.row(row_idx[0]).as_ptr(); ROWS];
-        for r in 0..ROWS {
-            row[r] = w.row(row_idx[r]).as_ptr();
-        }
-        let mut of_x = [x.row(0); N_X];
-        for m in 0..N_X {
-            of_x[m] = x.row(m);
-        }
+        let row = self.few.first_blocks(&row_idx);
+        let of_x = self.few.x_rows::<N_X>();
         let mut sums = [lanes.splat(0.0); N_X];
         for b in 0..w.cols() / BLOCK {
             let at = b * S::BYTES;

@@ -146,14 +146,8 @@ impl<B: MeetPair, const N_X: usize> Products<'_, B, N_X> {
         let w = self.few.w;
         let n_blocks = w.cols() / (GROUPS * BLOCK);
         let row = places.rows(step);
-        let mut first = [w.row(row[0]).as_ptr(); ROWS];
-        for r in 0..ROWS {
-            first[r] = w.row(row[r]).as_ptr();
-        }
-        let mut x = [self.few.x.row(0); N_X];
-        for m in 0..N_X {
-            x[m] = self.few.x.row(m);
-        }
+        let first = self.few.first_blocks(&row);
+        let x = self.few.x_rows::<N_X>();
         let mut totals = [[0.0; ROWS]; N_X];
         for chunk in (0..n_blocks).step_by(CHUNK_BLOCKS) {
             let mut sums = [[lanes.splat(0.0); N_X]; PAIRS];

@@ -40,7 +40,7 @@ impl<S: SmallPair, const N_X: usize> Products<'_, S, N_X> {
     /// The places are this task's, and have `step`.
     #[inline(always)]
     unsafe fn rows<L: Lanes16>(&self, lanes: L, places: &Places<ROWS>, step: usize) {
-        let Few { w, x, .. } = &self.few;
+        let w = self.few.w;
         let row = places.rows(step);
         let first = w.row(row[0]).as_ptr();
         let mut offsets = [0i32; ROWS];
@@ -49,10 +49,7 @@ impl<S: SmallPair, const N_X: usize> Products<'_, S, N_X> {
         }
         // SAFETY: the array takes a vector.
         let offsets_of_words = unsafe { lanes.load_int(offsets.as_ptr().cast()) };
-        let mut of_x = [x.row(0); N_X];
-        for m in 0..N_X {
-            of_x[m] = x.row(m);
-        }
+        let of_x = self.few.x_rows::<N_X>();
         let zero = lanes.splat(0.0);
         let mut sums = [zero; N_X];
         for b in 0..w.cols() / BLOCK {
