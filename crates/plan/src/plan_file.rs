@@ -82,10 +82,10 @@ pub struct ClusterPart {
     pub usd_per_kwh: Option<f64>,
     /// Mean share of board power drawn while training (60-90 %).
     pub power_share: Option<f64>,
-    /// Share of board power that a chip draws which is on and has no work. Usually a tenth: ten listings of `nvidia-smi` in
-    /// public repositories (Zymrael/vortex is one) show 68 to 74 of the 700 W of an H100 whose memory is empty. A log of
-    /// eleven seconds of A100s (huggingface.co/spaces/seawolf2357/PLUS_Lab_GPUs) has 52 to 54 of 400 W. No data sheet
-    /// says it, and nothing was found for Blackwell and TPUs.
+    /// Share of board power that a chip draws which is on and has no work. Usually a tenth: listings of `nvidia-smi` in public
+    /// repositories (Zymrael/vortex is one) show 68 to 74 of the 700 W of an H100 whose memory is empty. Idle A100s in a
+    /// log (huggingface.co/spaces/seawolf2357/PLUS_Lab_GPUs) draw 52 to 54 of 400 W. These are readings of the driver, not
+    /// of a meter; no data sheet says it, and for Blackwell and TPUs the tenth is an assumption.
     pub idle_share: Option<f64>,
     /// Host, network and storage, as a share of board power.
     pub host_share: Option<f64>,
