@@ -88,6 +88,18 @@ fn standings_part(
         })
         .collect();
     let _ = writeln!(out, " {}. The percentage is against our fifth.", list.join(", "));
+    let change = |c: &ranks::Change| {
+        let percent = |ratio: f64| 100.0 * (ratio - 1.0);
+        let (measured, predicted) = (percent(c.measured), percent(c.predicted));
+        format!("{} to {} {measured:+.1} ({predicted:+.1}) %", c.before, c.after)
+    };
+    let changes: Vec<String> = ranks::changes(runs, GROUP, constants).iter().map(change).collect();
+    let _ = writeln!(
+        out,
+        "\nWhere a later release has another division on the same chips and software of the same generation, step times\n\
+         changed, as measured (and as predicted): {}.",
+        changes.join(", ")
+    );
     out
 }
 
@@ -153,7 +165,8 @@ step; errors are per cent of the measured time, positive where the prediction is
 chip, network and generation of software (`crates/plan/data/constants.toml`), never per row. Rows marked *held out* —
 one in four, chosen by a hash of the row's id — took no part in the fit; the form of the model and the constants that
 are stated rather than fitted were chosen with them in sight. What a row does not say (recomputation,
-micro-batch, interleaving) is assumed, the fastest that fits.
+micro-batch, interleaving) is assumed, the fastest that fits. What mixtures of experts in megatron-bridge recompute is from
+the recipes of the releases (github.com/NVIDIA-NeMo/Megatron-Bridge, v0.3.0 to v0.6.0), not from its tables.
 
 Where a row gives no step time, its TFLOP/s or utilisation is turned into one by the FLOP count of its own source
 (hardware FLOPs where recomputation was counted, causal attention where the source halves it).

@@ -29,7 +29,8 @@ pub struct Layout {
     pub ep: u32,
     pub micro_batch: u32,
     pub recompute: Recompute,
-    /// Share of the layers that `Full` and `Offload` apply to; beside `Full`, the others recompute selectively.
+    /// Share of the layers that `Full` and `Offload` apply to. The others keep everything, as Megatron-Core recomputes either
+    /// whole layers or modules in them, not both.
     pub full_layers_pct: u8,
     /// 0: replicated; 1: optimiser state; 2: gradients too; 3: weights too (FSDP).
     pub zero: u8,

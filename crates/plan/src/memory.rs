@@ -63,9 +63,11 @@ fn kept_per_token(job: &Job<'_>, layout: &Layout, moe: bool) -> f64 {
     let inner = 2.0 * up + operand;
     let (dense, routed) = match shape.experts {
         Some(experts) if moe => {
-            // Arrived tokens, and the gate's inputs; selectively also the combined outputs are made again, and the
-            // gate's inputs are kept in the operand format.
-            let (copies, gate) = if selective { (1.0, operand * up) } else { (2.0, inner) };
+            // Arrived tokens, and the gate's inputs, selectively in the operand format. Software before 2025 also kept what
+            // experts gave, to weigh it where it is combined; since then the weight goes into the activation before the
+            // second product (arXiv 2603.07685, memory-efficient permutation).
+            let gate = if selective { operand * up } else { inner };
+            let copies = if selective || job.stack.date > 2025.0 { 1.0 } else { 2.0 };
             let per_expert = copies * operand * h + gate * experts.width;
             (inner * experts.shared_width, DROPLESS * experts.topk * per_expert)
         }
@@ -166,8 +168,8 @@ fn layer_bytes(job: &Job<'_>, layout: &Layout) -> f64 {
     } else if layout.recompute == Recompute::Full {
         let split = if layout.sequence_parallel { f64::from(layout.tp) } else { 1.0 };
         let share = f64::from(layout.full_layers_pct) / 100.0;
-        let selective = Layout { recompute: Recompute::Selective, ..*layout };
-        let rest = if share < 1.0 { (1.0 - share) * kept(&selective) } else { 0.0 };
+        let none = Layout { recompute: Recompute::None, ..*layout };
+        let rest = if share < 1.0 { (1.0 - share) * kept(&none) } else { 0.0 };
         share * 2.0 * job.shape.hidden / split + rest
     } else {
         kept(layout)

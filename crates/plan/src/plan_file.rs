@@ -82,7 +82,10 @@ pub struct ClusterPart {
     pub usd_per_kwh: Option<f64>,
     /// Mean share of board power drawn while training (60-90 %).
     pub power_share: Option<f64>,
-    /// Share of board power that a chip draws which is on and has no work.
+    /// Share of board power that a chip draws which is on and has no work. Usually a tenth: listings of `nvidia-smi` in public
+    /// repositories (Zymrael/vortex is one) show 68 to 74 of the 700 W of an H100 whose memory is empty. Idle A100s in a
+    /// log (huggingface.co/spaces/seawolf2357/PLUS_Lab_GPUs) draw 52 to 54 of 400 W. These are readings of the driver, not
+    /// of a meter; no data sheet says it, and for Blackwell and TPUs the tenth is an assumption.
     pub idle_share: Option<f64>,
     /// Host, network and storage, as a share of board power.
     pub host_share: Option<f64>,
@@ -354,7 +357,6 @@ impl ClusterPart {
         };
         let chips = within("cluster.chips", "chips", self.chips, 1.0, 1e7, "chips = 16384")?;
         let power_share = check("power_share", "of board power", self.power_share, 0.8, 0.05, 1.2)?;
-        // Round: drivers show some 70 of the 700 W of an H100 that waits.
         let idle_share = check("idle_share", "of board power", self.idle_share, 0.1, 0.0, 1.2)?;
         let host_share = check("host_share", "of board power", self.host_share, 0.6, 0.0, 3.0)?;
         let pue = check("pue", "", self.pue, 1.25, 1.0, 3.0)?;

@@ -1,4 +1,4 @@
-//! Where layouts that others chose stand among those the search finds.
+//! Where layouts that others chose stand among those the search finds, and what they gained by choosing others later.
 //!
 //! A division is tp, pp, cp and ep; the search keeps the best layout of each. Many divisions are within a few per cent
 //! of each other, less than predictions are off by, so a rank is told strictly and with what cannot be told apart.
@@ -76,4 +76,51 @@ pub fn among(standings: &[Standing], top: usize, margin: f64) -> (usize, usize) 
     let strict = |s: &&Standing| s.rank.is_some_and(|rank| rank <= top);
     let close = |s: &&Standing| strict(s) || s.against_fifth <= 1.0 + margin;
     (standings.iter().filter(strict).count(), standings.iter().filter(close).count())
+}
+
+/// A division that was exchanged for another in a later release, on the same chips with software of one generation.
+#[derive(Debug, Clone, Serialize)]
+pub struct Change {
+    pub before: String,
+    pub after: String,
+    /// Step time after over before.
+    pub measured: f64,
+    pub predicted: f64,
+}
+
+/// All such changes in a group whose notes begin with the release.
+pub fn changes(runs: &[Run], group: &str, constants: &Constants) -> Vec<Change> {
+    let of_group = runs.iter().filter(|run| run.group == group);
+    let rows: Vec<_> = of_group
+        .filter_map(|run| match predict_one(run, constants).outcome {
+            Outcome::Predicted(own) => Some((run, own)),
+            Outcome::Refused { .. } => None,
+        })
+        .collect();
+    let release = |run: &Run| run.notes.split(' ').next().unwrap_or("").to_string();
+    let mut out = Vec::new();
+    for (before, old) in &rows {
+        for (after, new) in &rows {
+            let division = |l: &crate::layout::Layout| (l.tp, l.pp, l.cp, l.ep);
+            let same = (&before.model, &before.chip, &before.dtype, &old.stack)
+                == (&after.model, &after.chip, &after.dtype, &new.stack)
+                && (before.chips, before.seq, before.global_batch)
+                    == (after.chips, after.seq, after.global_batch);
+            let other = division(&old.layout) != division(&new.layout);
+            if let (true, true, Some(was), Some(is)) = (
+                same && release(before) < release(after),
+                other,
+                old.measured_step_s,
+                new.measured_step_s,
+            ) {
+                out.push(Change {
+                    before: before.id.clone(),
+                    after: after.id.clone(),
+                    measured: is / was,
+                    predicted: new.step_s / old.step_s,
+                });
+            }
+        }
+    }
+    out
 }

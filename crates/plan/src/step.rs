@@ -4,7 +4,8 @@
 //!   not hidden: `2 m n k / rate + traffic · bytes / bandwidth`. The second term makes small and thin products slow.
 //! - Element-wise work takes its bytes at HBM rate; every layer and pass has a launch gap.
 //! - The pipeline idles `(pp − 1) / vpp` of a micro-batch's passes (arXiv 2104.04473, section 2.2).
-//! - Tensor parallelism moves two gathers and two scatters of the activations per layer and pass (arXiv 2205.05198).
+//! - Tensor parallelism moves two gathers and two scatters of the activations per layer and pass (arXiv 2205.05198);
+//!   routed experts take part in neither.
 //! - Data parallelism reduces gradients and gathers weights once per step; with ZeRO-3 per micro-batch
 //!   (arXiv 1910.02054).
 //!
@@ -246,12 +247,16 @@ impl<'a> Job<'a> {
             + self.stack.layer_us * 1e-6;
         if tp > 1.0 {
             let rate = self.network.ring(tp, 1.0);
-            // Products in four bits have no kernel that overlaps their communication (Megatron-Bridge's recipes).
-            let overlap = if p == Precision::Fp4 { 0.0 } else { self.stack.tp_overlap };
+            // Products in four bits have no kernel that overlaps their communication, and models with experts are run
+            // without it (recipes of Megatron-Bridge: DeepSeek-V3, Kimi K2, Qwen3 on H100).
+            let overlap = if p == Precision::Fp4 || moe { 0.0 } else { self.stack.tp_overlap };
             let exposed = 1.0 - overlap;
-            pass.tp = 4.0 * self.network.gather(2.0 * tokens * h, tp, rate) * exposed;
+            // Routed experts take each rank's slice of the sequence as it is; only what is split over the ranks gathers it.
+            let blocks = if ffn_width > 0.0 { 2.0 } else { 1.0 };
+            pass.tp = 2.0 * blocks * self.network.gather(2.0 * tokens * h, tp, rate) * exposed;
         }
-        pass.feed_forward = pass.matmul - before + inner_s + pass.ep + 0.5 * pass.tp;
+        let inner_tp = if ffn_width > 0.0 { 0.5 * pass.tp } else { 0.0 };
+        pass.feed_forward = pass.matmul - before + inner_s + pass.ep + inner_tp;
         if cp > 1.0 {
             // Keys and values of the other ranks come round the ring while attention runs (arXiv 2310.01889).
             let kv_bytes = 2.0 * tokens * kv / tp * cp;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use plan::constants;
 use plan::plan_file::{self, Plan};
-use plan::ranks::{among, standings};
+use plan::ranks::{among, changes, standings};
 use plan::search::{lower_bound, search, why};
 
 fn plan(model: &str, chips: u32, batch: u32, chip: &str, more: &str) -> Plan<'static> {
@@ -205,15 +205,17 @@ fn the_inflection_example_judges_each_claim() {
     assert!(timeline.months.windows(2).all(|pair| pair[0].flop.mid <= pair[1].flop.mid));
 }
 
+fn published() -> Vec<plan::runs::Run> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/published_runs.tsv");
+    plan::runs::parse(&std::fs::read_to_string(path).unwrap(), "t").unwrap()
+}
+
 /// NVIDIA's own choices in the Megatron-Bridge tables, against ours: the measured division into tp, pp, cp and ep is
-/// among our five best for two of three, nearly always fits, and rarely costs more than a quarter over our best.
+/// among our five best for four of five, always fits, and rarely costs more than a quarter over our best. (It costs more
+/// where a row says what it recomputes; what the fastest choice would have been is then no longer assumed.)
 #[test]
 fn measured_layouts_of_megatron_bridge_are_found_valid_and_rank_high() {
-    let table =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/data/published_runs.tsv"))
-            .unwrap();
-    let runs = plan::runs::parse(&table, "t").unwrap();
-    let standings = standings(&runs, "megatron-bridge", constants::fitted(), 2);
+    let standings = standings(&published(), "megatron-bridge", constants::fitted(), 2);
     let n = standings.len();
     let (five, near) = among(&standings, 5, 0.05);
     let (ten, _) = among(&standings, 10, 0.0);
@@ -221,8 +223,23 @@ fn measured_layouts_of_megatron_bridge_are_found_valid_and_rank_high() {
     eprintln!("{five} of {n} in the top five, {near} within 5 % of them, {ten} in the top ten");
     eprintln!("{close} within a quarter of the best");
     assert!(n > 90 && standings.iter().all(|s| s.fits));
-    assert!(five * 3 >= 2 * n && ten * 100 >= 85 * n, "{five} and {ten} of {n}");
-    assert!(near >= five && close * 10 >= 9 * n, "{near} and {close} of {n}");
+    assert!(five * 5 >= 4 * n && ten * 10 >= 9 * n, "{five} and {ten} of {n}");
+    assert!(near >= five && close * 100 >= 85 * n, "{near} and {close} of {n}");
+}
+
+/// Later releases of Megatron-Bridge run some models with another division on the same chips. What that changed, from
+/// nothing to a step of half the time, is predicted: on the mean within four per cent, and wherever it was more than
+/// five per cent, in the right direction.
+#[test]
+fn what_nvidia_gained_by_changing_a_layout_is_predicted() {
+    let changes = changes(&published(), "megatron-bridge", constants::fitted());
+    let off: Vec<f64> = changes.iter().map(|c| (c.predicted - c.measured).abs()).collect();
+    eprintln!("{changes:?}");
+    assert!(changes.len() >= 6, "{changes:?}");
+    assert!(off.iter().sum::<f64>() / off.len() as f64 <= 0.04, "{changes:?}");
+    for change in changes.iter().filter(|c| (c.measured - 1.0).abs() > 0.05) {
+        assert!((change.measured < 1.0) == (change.predicted < 1.0), "{change:?}");
+    }
 }
 
 /// A plan may name a Hugging Face `config.json` instead of sizes.
