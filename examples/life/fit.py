@@ -3,6 +3,8 @@
 
     polymath eval life --embedder none --model none --features words.jsonl
     polymath eval life --model none --features vectors.jsonl
+    polymath eval life --questions more_questions.jsonl --embedder none --model none --features more.jsonl
+    cat more.jsonl >> words.jsonl; the same again with vectors
     python3 fit.py words.jsonl vectors.jsonl
 
 Each file holds the fitting half's questions with their candidate sentences. All files are fitted together, so that

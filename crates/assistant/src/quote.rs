@@ -71,31 +71,14 @@ pub(crate) fn draft(
     chosen: &Candidate,
     other: Option<&Candidate>,
 ) -> Draft {
-    let passage = &evidence.passages[chosen.passage];
-    let range = lengthened(passage, chosen, question);
-    let quote = one_line(&passage.text[range.clone()]);
     let mut draft = Draft::new(Step::Template);
-    let mark = draft.cite(&passage.item.entry, &passage.text, range.clone(), chosen.score);
-    let times = spans::times(&passage.text[range.clone()], passage.written.as_ref());
-    let zone = passage
-        .written
-        .as_ref()
-        .map_or(jiff::tz::TimeZone::UTC, |written| written.time_zone().clone());
-    let mut lead = lead(question, &times, &zone);
-    if let Some(number) = reckon::worked_out(question, &passage.text[range.clone()]) {
-        lead = format!("{number}. ");
-    } else if lead.is_empty() && question.wants == Wants::Date {
-        lead = event_day(passage);
-    }
-    if lead.is_empty() && matches!(question.intent, Intent::Find) {
+    let Statement { text, has_lead } = statement(&mut draft, evidence, question, chosen);
+    draft.text = text;
+    if !has_lead && matches!(question.intent, Intent::Find) {
         draft.step = Step::Quote;
     }
-    draft.text = format!("{lead}{}: “{quote}” {mark}", source_phrase(passage));
-    let resolved = resolved(&passage.text[range], &times);
-    if !resolved.is_empty() {
-        draft.text.push_str(&format!(" ({resolved})"));
-    }
     if let Some(other) = other {
+        let passage = &evidence.passages[chosen.passage];
         let old = &evidence.passages[other.passage];
         let mark = draft.cite(&old.item.entry, &old.text, other.bytes.clone(), other.score);
         let quote = one_line(&old.text[other.bytes.clone()]);
@@ -107,6 +90,71 @@ pub(crate) fn draft(
             .push_str(&format!("\n{word}, {}: “{quote}” {mark}", lower_first(&source_phrase(old))));
     }
     draft
+}
+
+/// What an answer opens with that gives the nearest passages without vouching for them.
+const UNSURE: &str = "I am not sure, but these come nearest:";
+/// Passages that such an answer quotes, and how many of them may stand in one item.
+const NEAREST: usize = 3;
+const NEAREST_OF_ONE: usize = 2;
+
+/// The nearest passages, a line each, where none is good enough to be the answer: best first, none twice.
+pub(crate) fn nearest(evidence: &Evidence, question: &Question) -> Draft {
+    let mut chosen: Vec<&Candidate> = Vec::new();
+    for candidate in &evidence.candidates {
+        let of_item = chosen.iter().filter(|other| other.passage == candidate.passage).count();
+        let repeats = chosen.iter().any(|other| said(evidence, other) == said(evidence, candidate));
+        if of_item < NEAREST_OF_ONE && !repeats {
+            chosen.push(candidate);
+        }
+        if chosen.len() == NEAREST {
+            break;
+        }
+    }
+    let mut draft = Draft::new(Step::Quote);
+    let mut lines = vec![UNSURE.to_owned()];
+    for candidate in chosen {
+        lines.push(statement(&mut draft, evidence, question, candidate).text);
+    }
+    draft.text = lines.join("\n");
+    draft
+}
+
+/// A cited quote in its template sentence.
+struct Statement {
+    text: String,
+    /// It opens with the date, time or number asked for.
+    has_lead: bool,
+}
+
+/// Cites a candidate: the date or number asked for, whose words these are, the quote, its dates resolved.
+fn statement(
+    draft: &mut Draft,
+    evidence: &Evidence,
+    question: &Question,
+    candidate: &Candidate,
+) -> Statement {
+    let passage = &evidence.passages[candidate.passage];
+    let range = lengthened(passage, candidate, question);
+    let quote = one_line(&passage.text[range.clone()]);
+    let mark = draft.cite(&passage.item.entry, &passage.text, range.clone(), candidate.score);
+    let times = spans::times(&passage.text[range.clone()], passage.written.as_ref());
+    let zone = passage
+        .written
+        .as_ref()
+        .map_or(jiff::tz::TimeZone::UTC, |written| written.time_zone().clone());
+    let mut lead = lead(question, &times, &zone);
+    if let Some(number) = reckon::worked_out(question, &passage.text[range.clone()]) {
+        lead = format!("{number}. ");
+    } else if lead.is_empty() && question.wants == Wants::Date {
+        lead = event_day(passage);
+    }
+    let mut text = format!("{lead}{}: “{quote}” {mark}", source_phrase(passage));
+    let resolved = resolved(&passage.text[range], &times);
+    if !resolved.is_empty() {
+        text.push_str(&format!(" ({resolved})"));
+    }
+    Statement { text, has_lead: !lead.is_empty() }
 }
 
 /// The sentence with the neighbour that holds the answer's span or more of the topic, while short.

@@ -114,7 +114,8 @@ pub fn one(assistant: &Assistant, question: &Question) -> Result<Outcome, Error>
     let (n_proving, n_exact) = citations(assistant, question, &answer)?;
     let first = match answer.step {
         Step::Lookup => answer.answer.as_str(),
-        _ => answer.answer.lines().next().unwrap_or_default(),
+        // Without the opening of an answer that is not sure.
+        _ => answer.answer.lines().find(|line| line.contains('[')).unwrap_or_default(),
     };
     let right = |text: &str| {
         if unanswerable { abstained } else { !abstained && correct(question, text) }

@@ -95,6 +95,15 @@ impl Half {
     }
 }
 
+/// The moment of asking; in `zone` where it names none.
+fn clock(now: &str, zone: &jiff::tz::TimeZone) -> Result<ZonedDateTime, jiff::Error> {
+    if now.contains('[') {
+        return now.parse();
+    }
+    let now: jiff::Timestamp = now.parse()?;
+    zone.to_zoned_datetime(zone.to_datetime(now))
+}
+
 /// Reads a questions file. `zone` is the owner's, for clocks that give only an offset.
 pub fn read(path: &Path, zone: &jiff::tz::TimeZone) -> Result<Vec<Question>, Error> {
     let wrong = |cause: String| Error::Questions { path: path.display().to_string(), cause };
@@ -103,10 +112,7 @@ pub fn read(path: &Path, zone: &jiff::tz::TimeZone) -> Result<Vec<Question>, Err
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let at = |cause: String| wrong(format!("line {}: {cause}", number + 1));
         let line: Line = serde_json::from_str(line).map_err(|cause| at(cause.to_string()))?;
-        let now: jiff::Timestamp =
-            line.now.parse().map_err(|cause: jiff::Error| at(cause.to_string()))?;
-        let now =
-            zone.to_zoned_datetime(zone.to_datetime(now)).map_err(|cause| at(cause.to_string()))?;
+        let now = clock(&line.now, zone).map_err(|cause| at(cause.to_string()))?;
         questions.push(Question {
             id: line.id,
             question: line.question,

@@ -218,9 +218,16 @@ fn passages(
 }
 
 fn load(context: &Context<'_>, id: i64) -> Result<Option<Passage>, vault::error::Error> {
-    let (Some(item), Some(text)) = (context.vault.item(id)?, context.vault.text(id)?) else {
+    let (Some(mut item), Some(text)) = (context.vault.item(id)?, context.vault.text(id)?) else {
         return Ok(None);
     };
+    // An attachment is from and to whom its mail is.
+    if item.people.is_empty()
+        && let Some(parent) = item.entry.parent
+        && let Some(mail) = context.vault.item(parent)?
+    {
+        item.people = mail.people;
+    }
     let written = written(&item, context.now.time_zone());
     let best = 0..text.len().min(1);
     Ok(Some(Passage { item, text, written, rank: 0, score: 0.0, hop: false, best, dense: 0.0 }))

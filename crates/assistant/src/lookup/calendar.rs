@@ -302,6 +302,9 @@ pub(super) fn meant(
             text.push(' ');
             text.push_str(person);
         }
+        if is_of_another(context, question, &hit.title, &text) {
+            continue;
+        }
         let found = terms.found_in(&text);
         let share = terms.share(&found);
         best = best.max(share);
@@ -322,6 +325,24 @@ pub(super) fn meant(
     let mut occasions = context.vault.events_between(interval, false)?.all;
     occasions.retain(|occasion| is_meant(occasion) && weekday_fits(context, question, occasion));
     Ok(Meant { occasions, share: best, surely })
+}
+
+/// Whether the title names somebody, and nobody of those the question names takes part: "Lotte: sailing course" is
+/// not Emil's. `text` is the title, the place and the people.
+fn is_of_another(context: &Context<'_>, question: &Question, title: &str, text: &str) -> bool {
+    let terms = |text: &str| -> Vec<String> {
+        vault::text::words::tokens(text).into_iter().map(|token| token.term).collect()
+    };
+    let said = terms(text);
+    let takes_part = question.people.iter().any(|mention| {
+        terms(&mention.written).iter().chain(&terms(&mention.name)).any(|term| said.contains(term))
+    });
+    let title_names = vault::text::words::tokens(title).iter().any(|token| {
+        title[token.start..].starts_with(char::is_uppercase)
+            && context.directory.is_name(&token.term)
+            && !question.says(&[token.term.as_str()])
+    });
+    !question.people.is_empty() && !takes_part && title_names
 }
 
 fn weekday_fits(context: &Context<'_>, question: &Question, occasion: &Occasion) -> bool {

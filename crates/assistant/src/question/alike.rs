@@ -15,6 +15,34 @@ struct Groups {
     by_stem: HashMap<String, Vec<usize>>,
 }
 
+impl Groups {
+    /// The groups that a word stands in, by any of its stems.
+    fn places_of(&self, word: &str, stems: &mut Stems) -> Vec<usize> {
+        let stems = stems.stems_of(word);
+        stems.iter().filter_map(|stem| self.by_stem.get(stem)).flatten().copied().collect()
+    }
+}
+
+/// Letters that each part of a compound has at least: shorter ones are found in words that are none.
+const LEAST_PART: usize = 5;
+
+/// The two words of a compound that both stand in a group, "klavierstunde" as "klavier" and "stunde", with or without
+/// the letters that German puts between them; the longest first part wins.
+fn parts(word: &str, stems: &mut Stems) -> Option<(String, String)> {
+    let known = groups();
+    let letters: Vec<usize> = word.char_indices().map(|(at, _)| at).collect();
+    let most = letters.len().checked_sub(LEAST_PART)?;
+    (LEAST_PART..=most).rev().find_map(|at| {
+        let (first, last) = word.split_at(letters[at]);
+        let first = ["", "s", "n", "en", "es"]
+            .iter()
+            .filter_map(|joint| first.strip_suffix(joint))
+            .find(|part| part.len() >= LEAST_PART && !known.places_of(part, stems).is_empty())?;
+        let known = !known.places_of(last, stems).is_empty();
+        known.then(|| (first.to_owned(), last.to_owned()))
+    })
+}
+
 fn groups() -> &'static Groups {
     static READ: OnceLock<Groups> = OnceLock::new();
     READ.get_or_init(|| {
@@ -49,6 +77,12 @@ pub fn of(word: &str, stems: &mut Stems) -> Vec<String> {
         }
     }
     let mut others: Vec<String> = Vec::new();
+    if places.is_empty()
+        && let Some((first, last)) = parts(word, stems)
+    {
+        places.extend([&first, &last].into_iter().flat_map(|part| known.places_of(part, stems)));
+        others.extend([first, last]);
+    }
     for at in places {
         for other in &known.groups[at] {
             if *other != word && !others.iter().any(|known| known == other) {

@@ -192,7 +192,15 @@ fn phone(rules: &mut Rules<'_>, names_person: bool) -> Option<(Intent, Wants)> {
         "lehrer",
         "veranstalter",
     ];
-    let somebody = names_person || reach || rules.has(&someone);
+    // "The number of crates" is no telephone's.
+    let counted = rules.words.windows(3).any(|words| {
+        number.contains(&words[0].term.as_str())
+            && matches!(words[1].term.as_str(), "of" | "de" | "der")
+            && !words[2].capital
+            && !someone.contains(&words[2].term.as_str())
+            && !matches!(words[2].term.as_str(), "the" | "my" | "our" | "a")
+    });
+    let somebody = (names_person && !counted) || reach || rules.has(&someone);
     if asks_value
         && (rules.has(lex::PHONE) || (rules.has(&number) && somebody))
         && !rules.has(&["many", "viele"])

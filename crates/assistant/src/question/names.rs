@@ -272,8 +272,12 @@ impl Directory {
         let terms: Vec<String> = names.iter().map(|word| word.term.clone()).collect();
         let mut matching = self.matching(&terms);
         if !first.capital {
-            // Names of offices are made of everyday words: "delivery" alone, written small, names none.
-            matching.retain(|&at| !self.people[at].is_office() || self.is_whole_name(at, &terms));
+            // Names of offices are made of everyday words: "delivery" alone, written small, names none; nor does a
+            // word in the middle of a name, the "desk" of the Prize Desk International.
+            matching.retain(|&at| {
+                let is_inside = || self.people[at].names.iter().all(|name| is_inside(name, &terms));
+                self.is_whole_name(at, &terms) || !(self.people[at].is_office() || is_inside())
+            });
         }
         (!matching.is_empty()).then_some(matching)
     }
@@ -321,6 +325,15 @@ impl Directory {
         });
         matching
     }
+}
+
+/// Whether the terms neither begin nor end a name.
+fn is_inside(name: &str, terms: &[String]) -> bool {
+    let of_name = vault::text::words::tokens(name);
+    let edge = |token: Option<&vault::text::words::Token>| {
+        token.is_some_and(|token| terms.contains(&token.term))
+    };
+    !edge(of_name.first()) && !edge(of_name.last())
 }
 
 /// Words that are names too, and mostly not.

@@ -64,6 +64,9 @@ pub struct EvalLife {
     /// Folder with `data/` and `questions.jsonl` [default: the sample inside this program].
     #[arg(long, value_name = "DIR")]
     pub life: Option<PathBuf>,
+    /// Another file of questions on the same `data/` [default: `questions.jsonl` beside it].
+    #[arg(long, value_name = "FILE")]
+    pub questions: Option<PathBuf>,
     #[command(flatten)]
     pub model: ChatModel,
     /// Which questions: `report` (kept aside), `fit` (used to set thresholds), or `all`.

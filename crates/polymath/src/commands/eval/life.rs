@@ -20,14 +20,15 @@ use crate::progress::items_bar;
 use crate::{output, sample};
 
 pub fn run(arguments: &EvalLife) -> anyhow::Result<()> {
-    let EvalLife { life, model, half, misses, features, json, threads } = arguments;
+    let EvalLife { life, questions, model, half, misses, features, json, threads } = arguments;
     let folder = match life {
         Some(folder) => folder.clone(),
         None => sample::write(Home::find()?.path())?,
     };
     let zone =
         TimeZone::get(sample::ZONE).context("the time zone database has no Europe/Berlin")?;
-    let mut questions = evaluation::read(&folder.join("questions.jsonl"), &zone)?;
+    let file = questions.clone().unwrap_or_else(|| folder.join("questions.jsonl"));
+    let mut questions = evaluation::read(&file, &zone)?;
     match half.as_str() {
         "fit" => questions.retain(|question| Half::of(&question.id) == Half::Fit),
         "report" => questions.retain(|question| Half::of(&question.id) == Half::Report),
@@ -45,7 +46,7 @@ pub fn run(arguments: &EvalLife) -> anyhow::Result<()> {
     let report = evaluation::run(&assistant, &questions, &mut |at| bar.set_position(at as u64))?;
     bar.finish_and_clear();
     if json.json {
-        return output::json(&json!({ "life": folder, "report": report }));
+        return output::json(&json!({ "life": folder, "questions": file, "report": report }));
     }
     print(&report, &questions, half, *misses)
 }
