@@ -221,7 +221,7 @@ impl Assistant {
             Some((best, other)) if sure >= score::ANSWERS_FROM => {
                 Ok(Outcome::answered(quote::draft(&evidence, question, best, other), search_ms))
             }
-            Some(_) if sure >= score::NEAREST_FROM => {
+            Some((best, _)) if score::comes_near(best, sure) => {
                 Ok(Outcome::answered(quote::nearest(&evidence, question), search_ms))
             }
             _ => self.abstain(&evidence, question, options, search_ms),

@@ -230,6 +230,23 @@ fn what_no_source_says_is_refused() {
 }
 
 #[test]
+fn a_doubtful_answer_says_so_and_quotes_what_comes_nearest() {
+    let life = life();
+    let answer = life.ask("Is the canoe fit for the sea?");
+    assert_eq!(answer.step, Step::Quote, "{}", answer.answer);
+    let mut lines = answer.answer.lines();
+    assert!(lines.next().expect("an opening").starts_with("I am not sure"));
+    let marks: Vec<bool> =
+        lines.enumerate().map(|(n, line)| line.contains(&format!("[{}]", n + 1))).collect();
+    assert!(
+        (2..=3).contains(&marks.len()) && marks.iter().all(|&cited| cited),
+        "{}",
+        answer.answer
+    );
+    life.assert_quotes(&answer);
+}
+
+#[test]
 fn a_follow_up_keeps_the_person_of_the_turn_before() {
     let life = life();
     let history = [Turn {
