@@ -147,6 +147,10 @@ def tiny_decoders():
     qwen2_yarn = t.Qwen2Config(num_hidden_layers=2, rope_parameters=yarn, **qwen2_sizes)
     tiny_decoder("qwen2-yarn-tiny", t.Qwen2ForCausalLM, qwen2_yarn, 1.0, 80)
 
+    dynamic = dict(rope_type="dynamic", rope_theta=10000.0, factor=4.0)
+    llama_dynamic = t.LlamaConfig(num_hidden_layers=1, rope_parameters=dynamic, **SIZES)
+    tiny_decoder("llama-dynamic-tiny", t.LlamaForCausalLM, llama_dynamic, 1.0, 81)
+
 
 def tiny_falcons():
     t = transformers

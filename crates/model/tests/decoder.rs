@@ -7,8 +7,9 @@ use model::cost::parameters;
 use model::decoder::{Decoder, KvCache, Part, Precision, Rows};
 use support::{Reference, argmax, golden, log_softmax, real_model};
 
-const TINY: [&str; 11] = [
+const TINY: [&str; 12] = [
     "llama-tiny",
+    "llama-dynamic-tiny",
     "gemma3-tiny",
     "gemma2-tiny",
     "qwen2-tiny",

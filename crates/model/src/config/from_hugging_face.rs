@@ -349,7 +349,8 @@ impl Fields<'_> {
             })
         };
         Ok(match kind {
-            "default" => Scaling::None,
+            // Dynamic scaling leaves the frequencies alone up to `max_position_embeddings`, which is also our context.
+            "default" | "dynamic" => Scaling::None,
             "linear" => Scaling::Linear { factor: need("factor")? },
             "llama3" => Scaling::Llama3 {
                 factor: need("factor")?,
@@ -362,7 +363,7 @@ impl Fields<'_> {
                 return Err(Error::unsupported(
                     self.path,
                     format!("rotary scaling of type {other}"),
-                    "models with linear, Llama 3 or YaRN scaling, or none, run",
+                    "models with linear, dynamic, Llama 3 or YaRN scaling, or none, run",
                 ));
             }
         })

@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p vault --example bench -- FOLDER` syncs a folder of real files into a throw-away vault;
 //! `… -- --synthetic N` makes files of about N chunks first (see `synthetic.rs`). `--keep DIR` keeps the vault there,
-//! and `--open DIR` only asks a vault kept before.
+//! and `--open DIR` only asks a vault kept before. `--vectors` in front of all adds vectors made without a model (see
+//! `vectors.rs`) and asks with them too.
 //!
 //! Every query is made from the text of some item, so every query has an answer, and its being among the hits is
 //! counted. Times are of the wall and of the processor: on a busy machine only the second says something. The digest
@@ -12,24 +13,34 @@
 
 mod queries;
 mod synthetic;
+mod vectors;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use vault::embed::Embed;
 use vault::store::Vault;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-const USAGE: &str = "usage: bench FOLDER | --synthetic N | --open DIR  [--keep DIR]";
+const USAGE: &str = "usage: bench [--vectors] FOLDER | --synthetic N | --open DIR  [--keep DIR]";
 
 fn main() -> Outcome<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let scratch = tempfile::tempdir()?;
-    let (what, home) = match args.as_slice() {
-        ["--open", home] => return queries::run(&Vault::open(Path::new(home))?),
+    let (args, embedder) = match args.as_slice() {
+        ["--vectors", args @ ..] => (args, Some(&vectors::SumOfWords as &dyn Embed)),
+        args => (args, None),
+    };
+    let (what, home) = match args {
+        ["--open", home] => {
+            let vault = Vault::open(Path::new(home))?;
+            embed(&vault, embedder)?;
+            return queries::run(&vault, embedder);
+        }
         [what @ .., "--keep", home] => (what, PathBuf::from(home)),
         what => (what, scratch.path().join("vault")),
     };
@@ -44,7 +55,22 @@ fn main() -> Outcome<()> {
     };
     let vault = Vault::open(&home)?;
     fill(&vault, &folder)?;
-    queries::run(&vault)
+    embed(&vault, embedder)?;
+    queries::run(&vault, embedder)
+}
+
+/// Makes the vectors that are missing.
+fn embed(vault: &Vault, embedder: Option<&dyn Embed>) -> Outcome<()> {
+    let Some(embedder) = embedder else { return Ok(()) };
+    let begun = Instant::now();
+    vault.embed_pending(embedder, &AtomicBool::new(false), &mut |_| {})?;
+    let database = vault.status()?.database_bytes as f64 / 1e6;
+    println!(
+        "vectors: {:.1} s, database then {database:.1} MB; memory at most {:.0} MB",
+        begun.elapsed().as_secs_f64(),
+        memory_peak_mb()
+    );
+    Ok(())
 }
 
 fn fill(vault: &Vault, folder: &Path) -> Outcome<()> {

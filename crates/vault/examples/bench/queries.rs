@@ -4,6 +4,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::time::Instant;
 
+use vault::embed::Embed;
 use vault::item::Kind;
 use vault::search::{Interval, Query};
 use vault::store::Vault;
@@ -28,10 +29,11 @@ struct Case {
 /// The query of a case, where it has what the filter needs.
 type Ask = fn(&Case) -> Option<Query>;
 
-pub(crate) fn run(vault: &Vault) -> Outcome<()> {
+/// `embedder`: ask with its vectors too.
+pub(crate) fn run(vault: &Vault, embedder: Option<&dyn Embed>) -> Outcome<()> {
     let cases = cases(vault)?;
     // The first question loads the state of the index, which is not what is measured.
-    vault.search(&Query { text: "first".into(), ..Query::default() }, None)?;
+    vault.search(&Query { text: "first".into(), ..Query::default() }, embedder)?;
     println!(
         "{:24}{:>10}{:>10}{:>12}{:>8}{:>8}  digest",
         "filter", "p50 ms", "p95 ms", "cpu mean", "hits", "found"
@@ -66,12 +68,12 @@ pub(crate) fn run(vault: &Vault) -> Outcome<()> {
     for (name, query) in filters {
         let asked: Vec<(i64, Query)> =
             cases.iter().filter_map(|case| Some((case.item, query(case)?))).collect();
-        measure(vault, name, &asked)?;
+        measure(vault, embedder, name, &asked)?;
     }
     for n_words in 1..=5 {
         let of_length = cases.iter().filter(|case| case.n_words == n_words);
         let asked: Vec<(i64, Query)> = of_length.map(|case| (case.item, plain(case))).collect();
-        measure(vault, &format!("{n_words} words"), &asked)?;
+        measure(vault, embedder, &format!("{n_words} words"), &asked)?;
     }
     println!("memory at most {:.0} MB", memory_peak_mb());
     Ok(())
@@ -136,7 +138,12 @@ fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(plain).filter(|word| !word.is_empty()).collect()
 }
 
-fn measure(vault: &Vault, name: &str, asked: &[(i64, Query)]) -> Outcome<()> {
+fn measure(
+    vault: &Vault,
+    embedder: Option<&dyn Embed>,
+    name: &str,
+    asked: &[(i64, Query)],
+) -> Outcome<()> {
     if asked.is_empty() {
         return Ok(());
     }
@@ -147,7 +154,7 @@ fn measure(vault: &Vault, name: &str, asked: &[(i64, Query)]) -> Outcome<()> {
     let mut digest = DefaultHasher::new();
     for (item, query) in asked {
         let (begun, cpu) = (Instant::now(), thread_cpu_ms());
-        let found = vault.search(query, None)?;
+        let found = vault.search(query, embedder)?;
         wall_ms.push(begun.elapsed().as_secs_f64() * 1e3);
         cpu_ms += thread_cpu_ms() - cpu;
         n_hits += found.hits.len();
