@@ -72,7 +72,8 @@ pub(crate) fn draft(
     other: Option<&Candidate>,
 ) -> Draft {
     let mut draft = Draft::new(Step::Template);
-    let Statement { text, has_lead } = statement(&mut draft, evidence, question, chosen);
+    let range = lengthened(&evidence.passages[chosen.passage], chosen, question);
+    let Statement { text, has_lead } = statement(&mut draft, evidence, question, chosen, range);
     draft.text = text;
     if !has_lead && matches!(question.intent, Intent::Find) {
         draft.step = Step::Quote;
@@ -100,12 +101,17 @@ const NEAREST_OF_ONE: usize = 2;
 
 /// The nearest passages, a line each, where none is good enough to be the answer: best first, none twice.
 pub(crate) fn nearest(evidence: &Evidence, question: &Question) -> Draft {
-    let mut chosen: Vec<&Candidate> = Vec::new();
+    let mut chosen: Vec<(&Candidate, Range<usize>)> = Vec::new();
     for candidate in &evidence.candidates {
-        let of_item = chosen.iter().filter(|other| other.passage == candidate.passage).count();
-        let repeats = chosen.iter().any(|other| said(evidence, other) == said(evidence, candidate));
-        if of_item < NEAREST_OF_ONE && !repeats {
-            chosen.push(candidate);
+        let same_item = chosen.iter().filter(|(other, _)| other.passage == candidate.passage);
+        let says_nothing_new = same_item
+            .clone()
+            .any(|(_, range)| range.contains(&candidate.bytes.start))
+            || chosen.iter().any(|(other, _)| said(evidence, other) == said(evidence, candidate));
+        if same_item.count() < NEAREST_OF_ONE && !says_nothing_new {
+            let passage = &evidence.passages[candidate.passage];
+            let range = surrounded(passage, lengthened(passage, candidate, question));
+            chosen.push((candidate, range));
         }
         if chosen.len() == NEAREST {
             break;
@@ -113,8 +119,8 @@ pub(crate) fn nearest(evidence: &Evidence, question: &Question) -> Draft {
     }
     let mut draft = Draft::new(Step::Quote);
     let mut lines = vec![UNSURE.to_owned()];
-    for candidate in chosen {
-        lines.push(statement(&mut draft, evidence, question, candidate).text);
+    for (candidate, range) in chosen {
+        lines.push(statement(&mut draft, evidence, question, candidate, range).text);
     }
     draft.text = lines.join("\n");
     draft
@@ -133,9 +139,9 @@ fn statement(
     evidence: &Evidence,
     question: &Question,
     candidate: &Candidate,
+    range: Range<usize>,
 ) -> Statement {
     let passage = &evidence.passages[candidate.passage];
-    let range = lengthened(passage, candidate, question);
     let quote = one_line(&passage.text[range.clone()]);
     let mark = draft.cite(&passage.item.entry, &passage.text, range.clone(), candidate.score);
     let times = spans::times(&passage.text[range.clone()], passage.written.as_ref());
@@ -193,6 +199,20 @@ pub(crate) fn lengthened(
         && typed(before)
         && range.end - before.start <= QUOTE_BYTES
     {
+        range.start = before.start;
+    }
+    range
+}
+
+/// The range with whole sentences around it, the next before the one before, while short.
+fn surrounded(passage: &Passage, mut range: Range<usize>) -> Range<usize> {
+    let around = sentences::sentences(&passage.text, 0..passage.text.len());
+    let next = around.iter().find(|sentence| sentence.start >= range.end);
+    if let Some(next) = next.filter(|next| next.end - range.start <= QUOTE_BYTES) {
+        range.end = next.end;
+    }
+    let before = around.iter().rfind(|sentence| sentence.end <= range.start);
+    if let Some(before) = before.filter(|before| range.end - before.start <= QUOTE_BYTES) {
         range.start = before.start;
     }
     range
