@@ -51,8 +51,11 @@ pub(crate) enum Choice<'a> {
     None,
 }
 
-/// Lets the model choose among the best sentences. `None` when there is nothing to choose from, or the turn was
-/// cancelled.
+/// Tokens that a prompt leaves free of the model's context: more than a number is.
+const FREE_TOKENS: usize = 8;
+
+/// Lets the model choose among the best sentences. `None` when there is nothing to choose from, they do not fit into
+/// the model's context, or the turn was cancelled.
 pub(crate) fn choose<'a>(
     engine: &Engine,
     evidence: &'a Evidence,
@@ -76,6 +79,9 @@ pub(crate) fn choose<'a>(
             return Ok(None);
         }
         let lines = lines(evidence, order.iter().map(|&at| candidates[at]));
+        if prompt(engine, &question.text, &lines)?.len() + FREE_TOKENS > engine.context_len() {
+            return Ok(None);
+        }
         let scores = favoured(engine, &question.text, &lines, candidates.len(), &mut tokens)?;
         likely[0] += scores[0];
         for (number, &at) in order.iter().enumerate() {

@@ -56,7 +56,8 @@ pub struct Share<'a> {
     pub n_tokens: usize,
     /// Whether the gradients of earlier micro-batches stand in the array.
     pub update: Update,
-    /// Visits of each expert, by layer, in earlier micro-batches of the batch and in other workers' parts.
+    /// Visits of each expert, by layer, in earlier micro-batches of the batch and in other workers' parts: what the balance
+    /// loss of a batch that is accumulated can know (Qiu et al., arXiv 2501.11873, keep the same buffer).
     pub earlier_load: &'a [Vec<u64>],
 }
 
