@@ -204,15 +204,24 @@ pub(crate) fn lengthened(
     range
 }
 
-/// The range with whole sentences around it, the next before the one before, while short.
+/// The range with a whole sentence of the same paragraph after it and one before it, while short. A signature is no
+/// part of what is said.
 fn surrounded(passage: &Passage, mut range: Range<usize>) -> Range<usize> {
-    let around = sentences::sentences(&passage.text, 0..passage.text.len());
+    let text = &passage.text;
+    let around = sentences::sentences(text, 0..text.len());
+    let belongs = |between: Range<usize>, sentence: &Range<usize>| {
+        !text[between].contains("\n\n") && !text[sentence.clone()].starts_with("--")
+    };
     let next = around.iter().find(|sentence| sentence.start >= range.end);
-    if let Some(next) = next.filter(|next| next.end - range.start <= QUOTE_BYTES) {
+    if let Some(next) = next.filter(|next| belongs(range.end..next.start, next))
+        && next.end - range.start <= QUOTE_BYTES
+    {
         range.end = next.end;
     }
     let before = around.iter().rfind(|sentence| sentence.end <= range.start);
-    if let Some(before) = before.filter(|before| range.end - before.start <= QUOTE_BYTES) {
+    if let Some(before) = before.filter(|before| belongs(before.end..range.start, before))
+        && range.end - before.start <= QUOTE_BYTES
+    {
         range.start = before.start;
     }
     range
