@@ -120,7 +120,8 @@ pub(crate) fn nearest(evidence: &Evidence, question: &Question) -> Draft {
     let mut draft = Draft::new(Step::Quote);
     let mut lines = vec![UNSURE.to_owned()];
     for (candidate, range) in chosen {
-        lines.push(statement(&mut draft, evidence, question, candidate, range).text);
+        let Statement { text, .. } = statement(&mut draft, evidence, question, candidate, range);
+        lines.push(format!("- {text}"));
     }
     draft.text = lines.join("\n");
     draft
