@@ -1,8 +1,13 @@
 //! Writes models of a few kilobytes into `corpus/gguf` and `corpus/safetensors`: a dense one, one with experts, in types
-//! that are multiplied in different ways. Fuzzing begins at what is right and goes wrong from there.
+//! that are multiplied in different ways; and sound requests into `corpus/body`. Fuzzing begins at what is right and goes
+//! wrong from there.
 
 // The coverage passes call it.
 use libfuzzer_sys as _;
+
+#[allow(dead_code)]
+#[path = "../../crates/server/tests/common/requests.rs"]
+mod requests;
 
 use std::path::Path;
 
@@ -19,6 +24,7 @@ const VOCAB: usize = 8;
 
 fn main() {
     let corpus = Path::new("corpus");
+    bodies(&corpus.join("body"));
     for (family, experts) in [("llama", 0), ("qwen3_moe", 2)] {
         let config = describe(family, experts);
         let weights = weights(family, experts);
@@ -39,6 +45,15 @@ fn main() {
             std::fs::write(corpus.join("safetensors").join(name), seed).expect("a seed");
             std::fs::remove_dir_all(folder).expect("what was written can be removed");
         }
+    }
+}
+
+/// A digit for the path, then the body.
+fn bodies(folder: &Path) {
+    for (i, (path, body)) in requests::sound().iter().enumerate() {
+        let place = requests::PATHS.iter().position(|known| known == path).expect("a known path");
+        std::fs::write(folder.join(format!("sound-{i}")), format!("{place}{body}"))
+            .expect("a seed");
     }
 }
 

@@ -2,8 +2,10 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod browser;
+pub mod changes;
 pub mod echo;
 pub mod reply;
+pub mod requests;
 pub mod sample;
 
 use std::io::{Read, Write};
