@@ -3,9 +3,9 @@
 //! An answer is made by the cheapest step that can make it, and says which one did ([`answer::Step`]):
 //!
 //! question ──[`question`]──▶ reading ──[`lookup`]──▶ counts, agendas, contact details, or
-//! ──[`evidence`]──▶ ranked sentences ──[`score`]──▶ sure enough? ──[`quote`]──▶ words with sources, else, where the
-//! model is large enough to choose among sentences, those that it chose, else an abstention that says what was searched
-//! and what came near.
+//! ──[`evidence`]──▶ ranked sentences ──[`score`]──▶ sure enough? ──[`quote`]──▶ words with sources; if not, and the
+//! model is large enough to choose among sentences, those that it chose; else the nearest passages, said to be no sure
+//! answer; and where not even they come near, an abstention that says what was searched.
 
 pub mod answer;
 mod chooser;
