@@ -79,10 +79,10 @@ pub(crate) fn choose<'a>(
             return Ok(None);
         }
         let lines = lines(evidence, order.iter().map(|&at| candidates[at]));
-        if prompt(engine, &question.text, &lines)?.len() + FREE_TOKENS > engine.context_len() {
+        let n = candidates.len();
+        let Some(scores) = favoured(engine, &question.text, &lines, n, &mut tokens)? else {
             return Ok(None);
-        }
-        let scores = favoured(engine, &question.text, &lines, candidates.len(), &mut tokens)?;
+        };
         likely[0] += scores[0];
         for (number, &at) in order.iter().enumerate() {
             likely[at + 1] += scores[number + 1];
@@ -97,24 +97,28 @@ pub(crate) fn choose<'a>(
     Ok(Some((choice, tokens)))
 }
 
-/// By how much the question makes each number 0 … n likelier than a question that asks nothing, in nats.
+/// By how much the question makes each number 0 … n likelier than a question that asks nothing, in nats; `None` where
+/// the model's context does not hold the lines.
 fn favoured(
     engine: &Engine,
     question: &str,
     lines: &str,
     n: usize,
     tokens: &mut TokenCounts,
-) -> Result<Vec<f64>, Error> {
+) -> Result<Option<Vec<f64>>, Error> {
     // Both prompts begin with the lines, which the session reads once.
     let mut session = Session::new(engine);
     let mut scores = [Vec::new(), Vec::new()];
     for (scores, question) in scores.iter_mut().zip([question, "?"]) {
         let prompt = prompt(engine, question, lines)?;
+        if prompt.len() + FREE_TOKENS > engine.context_len() {
+            return Ok(None);
+        }
         tokens.prompt += prompt.len();
         *scores = numbers(&mut session, engine, &prompt, n)?;
     }
     let [asked, alone] = scores;
-    Ok(asked.iter().zip(alone).map(|(asked, alone)| asked - alone).collect())
+    Ok(Some(asked.iter().zip(alone).map(|(asked, alone)| asked - alone).collect()))
 }
 
 /// The lines and the question, as the model reads them.

@@ -246,14 +246,9 @@ impl<'a> Job<'a> {
             + self.stream((bytes * unfused + attention_quantised) * tokens)
             + self.stack.layer_us * 1e-6;
         if tp > 1.0 {
-            let rate = self.network.ring(tp, 1.0);
-            // Products in four bits have no kernel that overlaps their communication, and models with experts are run
-            // without it (recipes of Megatron-Bridge: DeepSeek-V3, Kimi K2, Qwen3 on H100).
-            let overlap = if p == Precision::Fp4 || moe { 0.0 } else { self.stack.tp_overlap };
-            let exposed = 1.0 - overlap;
             // Routed experts take each rank's slice of the sequence as it is; only what is split over the ranks gathers it.
             let blocks = if ffn_width > 0.0 { 2.0 } else { 1.0 };
-            pass.tp = 2.0 * blocks * self.network.gather(2.0 * tokens * h, tp, rate) * exposed;
+            pass.tp = self.tensor_traffic(tokens, tp, blocks, moe);
         }
         let inner_tp = if ffn_width > 0.0 { 0.5 * pass.tp } else { 0.0 };
         pass.feed_forward = pass.matmul - before + inner_s + pass.ep + inner_tp;
@@ -268,6 +263,17 @@ impl<'a> Job<'a> {
             pass.cp = (time - 0.8 * pass.attention).max(0.1 * time) + merged + gaps;
         }
         pass
+    }
+
+    /// Seconds in which `tp` ranks gather and scatter the activations of `tokens` around each of `blocks` blocks of a layer,
+    /// forward, as far as products do not hide them.
+    fn tensor_traffic(&self, tokens: f64, tp: f64, blocks: f64, moe: bool) -> f64 {
+        // Products in four bits have no kernel that overlaps their communication, and models with experts are run without
+        // it (recipes of Megatron-Bridge: DeepSeek-V3, Kimi K2, Qwen3 on H100).
+        let alone = self.precision == Precision::Fp4 || moe;
+        let exposed = 1.0 - if alone { 0.0 } else { self.stack.tp_overlap };
+        let rate = self.network.ring(tp, 1.0);
+        2.0 * blocks * self.network.gather(2.0 * tokens * self.shape.hidden, tp, rate) * exposed
     }
 
     /// Dispatch and combine of one layer, forward.

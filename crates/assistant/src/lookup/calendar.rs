@@ -330,19 +330,20 @@ pub(super) fn meant(
 /// Whether the title names somebody, and nobody of those the question names takes part: "Lotte: sailing course" is
 /// not Emil's. `text` is the title, the place and the people.
 fn is_of_another(context: &Context<'_>, question: &Question, title: &str, text: &str) -> bool {
-    let terms = |text: &str| -> Vec<String> {
-        vault::text::words::tokens(text).into_iter().map(|token| token.term).collect()
+    if question.people.is_empty() {
+        return false;
+    }
+    let said = crate::question::words(text);
+    let mut asked = question
+        .people
+        .iter()
+        .flat_map(|mention| [&mention.written, &mention.name])
+        .flat_map(|name| crate::question::words(name));
+    let takes_part = asked.any(|word| said.iter().any(|said| said.term == word.term));
+    let names_another = |word: &crate::question::Word| {
+        word.capital && context.directory.is_name(&word.term) && !question.says(&[&word.term])
     };
-    let said = terms(text);
-    let takes_part = question.people.iter().any(|mention| {
-        terms(&mention.written).iter().chain(&terms(&mention.name)).any(|term| said.contains(term))
-    });
-    let title_names = vault::text::words::tokens(title).iter().any(|token| {
-        title[token.start..].starts_with(char::is_uppercase)
-            && context.directory.is_name(&token.term)
-            && !question.says(&[token.term.as_str()])
-    });
-    !question.people.is_empty() && !takes_part && title_names
+    !takes_part && crate::question::words(title).iter().any(names_another)
 }
 
 fn weekday_fits(context: &Context<'_>, question: &Question, occasion: &Occasion) -> bool {

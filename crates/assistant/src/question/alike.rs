@@ -38,8 +38,8 @@ fn parts(word: &str, stems: &mut Stems) -> Option<(String, String)> {
             .iter()
             .filter_map(|joint| first.strip_suffix(joint))
             .find(|part| part.len() >= LEAST_PART && !known.places_of(part, stems).is_empty())?;
-        let known = !known.places_of(last, stems).is_empty();
-        known.then(|| (first.to_owned(), last.to_owned()))
+        let last_is_known = !known.places_of(last, stems).is_empty();
+        last_is_known.then(|| (first.to_owned(), last.to_owned()))
     })
 }
 
@@ -72,9 +72,7 @@ pub fn of(word: &str, stems: &mut Stems) -> Vec<String> {
     let mut places: Vec<usize> = known.by_stem.get(word).cloned().unwrap_or_default();
     places.retain(|&at| known.groups[at].contains(&word));
     if places.is_empty() {
-        for stem in stems.stems_of(word) {
-            places.extend(known.by_stem.get(&stem).into_iter().flatten());
-        }
+        places = known.places_of(word, stems);
     }
     let mut others: Vec<String> = Vec::new();
     if places.is_empty()
@@ -104,6 +102,16 @@ mod tests {
         assert!(of("rents", &mut stems).contains(&"loyer".to_owned()));
         assert!(of("rechnungen", &mut stems).contains(&"invoice".to_owned()));
         assert_eq!(of("perseverance", &mut stems), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_compound_in_no_group_is_read_by_its_parts() {
+        let mut stems = Stems::default();
+        let alike = of("klavierstunde", &mut stems);
+        for word in ["klavier", "piano", "lesson"] {
+            assert!(alike.contains(&word.to_owned()), "{word} in {alike:?}");
+        }
+        assert_eq!(of("klavierxyzzy", &mut stems), Vec::<String>::new());
     }
 
     #[test]

@@ -149,6 +149,7 @@ fn everyday_words_in_the_name_of_an_office_name_nobody() {
         office(2, "Parcels Order Update", "order-update@parcels.example"),
         office(3, "Forge", "noreply@forge.example"),
         office(4, "Delia Order", "delia@order.example"),
+        office(5, "Prize Desk International", "win@prizes.example"),
     ]);
     let now = "2026-11-24T10:30[Europe/Berlin]".parse().expect("valid");
     let people = |text: &str| -> Vec<i64> {
@@ -160,10 +161,19 @@ fn everyday_words_in_the_name_of_an_office_name_nobody() {
         "what did the delivery cost?",
         "when is the next system update?",
         "Which mail mentions the trailer?",
+        "email for the appointments desk",
     ] {
         assert!(people(text).is_empty(), "{text}: {:?}", people(text));
     }
     assert_eq!(people("what did forge say about the build?"), [3], "a whole name");
     assert_eq!(people("what did the Mail Delivery System say?"), [1], "written as a name");
     assert_eq!(people("what did delia want?"), [4], "a person");
+}
+
+#[test]
+fn the_number_of_things_is_no_telephone_number() {
+    let phone = Intent::Contact(Field::Phone);
+    assert_ne!(ask("What is the total number of crates after Anna's correction?").intent, phone);
+    assert_eq!(ask("What is the number of Anna?").intent, phone);
+    assert_eq!(ask("What is Anna's number?").intent, phone);
 }
