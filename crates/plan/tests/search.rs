@@ -224,7 +224,7 @@ fn measured_layouts_of_megatron_bridge_are_found_valid_and_rank_high() {
     eprintln!("{close} within a quarter of the best");
     assert!(n > 90 && standings.iter().all(|s| s.fits));
     assert!(five * 5 >= 4 * n && ten * 10 >= 9 * n, "{five} and {ten} of {n}");
-    assert!(near >= five && close * 100 >= 85 * n, "{near} and {close} of {n}");
+    assert!(near >= five && close * 100 >= 88 * n, "{near} and {close} of {n}");
 }
 
 /// Later releases of Megatron-Bridge run some models with another division on the same chips. What that changed, from
