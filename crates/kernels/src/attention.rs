@@ -9,7 +9,7 @@
 //!
 //! Two ways, as in `matmul`: `single` for one query at a time (decoding), `blocked` for many. Both give the same bits,
 //! whatever other queries there are: a score is a sum over values in turn; a block of keys begins at a multiple of
-//! `KEY_BLOCK` and has its own maximum and sum; blocks are joined in turn ([`Running`]).
+//! `KEY_BLOCK` and has its own maximum and sum; blocks are joined in turn ([`join`]).
 
 mod blocked;
 mod keys;
@@ -24,7 +24,6 @@ use crate::lanes::Lanes;
 use crate::maths;
 use crate::pool::Pool;
 use crate::reduce::highest;
-use crate::softmax::exp_sum;
 
 /// How keys and values are stored. Only this crate's kernels read them; so the trait is sealed, and its methods may
 /// speak of vectors that are private.
@@ -109,7 +108,7 @@ pub struct Shape {
     pub kv_heads: usize,
     pub head_dim: usize,
     pub mask: Mask,
-    /// Usually 1 / sqrt(head_dim).
+    /// Positive, usually 1 / sqrt(head_dim).
     pub scale: f32,
     /// Scores become cap · tanh(score / cap), before the mask.
     pub soft_cap: Option<f32>,
@@ -167,39 +166,33 @@ pub fn attend<E: Stored>(
     }
 }
 
-/// Maximum and sum of the blocks of keys that one head of a query has met, in their order.
-#[derive(Clone, Copy)]
-struct Running {
-    max: f32,
-    sum: f32,
+/// A maximum below every score, of no keys; finite, so that its distance from itself is 0.
+const NO_MAX: f32 = f32::MIN;
+
+/// `running`, the maximum and sum of the blocks of keys that each of N queries has met so far, takes in one block
+/// more: what was summed so far is to be multiplied by the first result,
+/// the blocks' own sums by the second. Which maximum is larger cannot be foretold, so nothing branches on it.
+#[inline(always)]
+fn join<L: Lanes>(lanes: L, running: &mut [L::F; 2], block: [L::F; 2]) -> (L::F, L::F) {
+    let ([max, sum], [block_max, block_sum]) = (*running, block);
+    let one = lanes.splat(1.0);
+    let smaller = lanes.min(max, block_max);
+    let larger = lanes.max(max, block_max);
+    let shrinks = maths::exp(lanes, lanes.sub(smaller, larger));
+    let before = lanes.select_less(max, block_max, shrinks, one);
+    let factor = lanes.select_less(max, block_max, one, shrinks);
+    *running = [larger, lanes.fma(sum, before, lanes.mul(block_sum, factor))];
+    (before, factor)
 }
 
-impl Running {
-    const NONE: Self = Self { max: f32::NEG_INFINITY, sum: 0.0 };
-
-    /// Takes in a block with at least one key. What was summed so far is to be multiplied by the first number, the
-    /// block's by the second.
-    #[inline(always)]
-    fn join(&mut self, block: Self) -> (f32, f32) {
-        if block.max > self.max {
-            // The first time round this is e^−∞ = 0 over sums that are 0.
-            let before = (self.max - block.max).exp();
-            *self = Self { max: block.max, sum: self.sum * before + block.sum };
-            return (before, 1.0);
-        }
-        let factor = (block.max - self.max).exp();
-        self.sum += block.sum * factor;
-        (1.0, factor)
-    }
-
-    /// What the weighted sum of values is to be multiplied by in the end.
-    #[inline(always)]
-    fn inverse(self) -> f32 {
-        if self.sum > 0.0 { 1.0 / self.sum } else { 0.0 }
-    }
+/// What a weighted sum of values is to be multiplied by in the end, from the sum of its weights.
+#[inline(always)]
+fn inverse(sum: f32) -> f32 {
+    if sum > 0.0 { 1.0 / sum } else { 0.0 }
 }
 
-/// Products of one query head with a block of keys become weights, those outside `seen` zero; the block's maximum and sum.
+/// Products of one query head with a block of keys become weights, those outside `seen` zero; the block's maximum and
+/// sum. The scale is positive.
 #[inline(always)]
 fn weigh<L: Lanes>(
     lanes: L,
@@ -207,26 +200,36 @@ fn weigh<L: Lanes>(
     seen: std::ops::Range<usize>,
     scale: f32,
     soft_cap: Option<f32>,
-) -> Running {
-    for score in scores.iter_mut() {
-        *score *= scale;
-    }
-    if let Some(cap) = soft_cap {
-        cap_scores(lanes, scores, cap);
-    }
+) -> (f32, f32) {
+    // A cap applies to scaled scores; without one they are scaled on the way into the exponential.
+    let scale = match soft_cap {
+        Some(cap) => {
+            cap_scores(lanes, scores, scale, cap);
+            1.0
+        }
+        None => scale,
+    };
     scores[..seen.start].fill(f32::NEG_INFINITY);
     scores[seen.end..].fill(f32::NEG_INFINITY);
-    let max = highest(lanes, scores);
-    let terms = scores.as_mut_ptr();
-    // SAFETY: there are KEY_BLOCK scores, which become the weights.
-    let sum = unsafe { exp_sum(lanes, terms, KEY_BLOCK, max, Some(terms)) };
-    Running { max, sum }
+    let max = scale * highest(lanes, scores);
+    let (factor, offset) = (lanes.splat(scale), lanes.splat(-max));
+    let mut sum = lanes.splat(0.0);
+    for chunk in scores.chunks_exact_mut(L::N) {
+        // SAFETY: the chunk has N values.
+        unsafe {
+            let score = lanes.load(chunk.as_ptr());
+            let weight = maths::exp(lanes, lanes.fma(score, factor, offset));
+            sum = lanes.add(sum, weight);
+            lanes.store(chunk.as_mut_ptr(), weight);
+        }
+    }
+    (max, lanes.sum(sum))
 }
 
-/// x = cap · tanh(x / cap) of one block of scores.
+/// x = cap · tanh(scale · x / cap) of one block of scores.
 #[inline(always)]
-fn cap_scores<L: Lanes>(lanes: L, scores: &mut [f32; KEY_BLOCK], cap: f32) {
-    let (factor, inverse) = (lanes.splat(cap), lanes.splat(1.0 / cap));
+fn cap_scores<L: Lanes>(lanes: L, scores: &mut [f32; KEY_BLOCK], scale: f32, cap: f32) {
+    let (factor, inverse) = (lanes.splat(cap), lanes.splat(scale / cap));
     for chunk in scores.chunks_exact_mut(L::N) {
         // SAFETY: the chunk has N values.
         unsafe {

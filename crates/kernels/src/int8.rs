@@ -115,28 +115,35 @@ pub enum Epilogue {
     Add,
 }
 
-/// y[n, rows] = epilogue(x[n, cols] · wᵀ + bias).
+/// One of the products that share their x.
+pub struct Product<'a> {
+    /// [n, rows]
+    pub y: &'a mut [f32],
+    pub w: &'a PackedWeights,
+    /// [rows]
+    pub bias: Option<&'a [f32]>,
+}
+
+/// y[n, rows] = epilogue(x[n, cols] · wᵀ + bias) for each product: x is rounded once.
 ///
 /// # Panics
-/// When `x` is no whole number of rows, or `y` or `bias` have not their size.
-pub fn matmul(
-    pool: &Pool,
-    y: &mut [f32],
-    x: &[f32],
-    w: &PackedWeights,
-    bias: Option<&[f32]>,
-    epilogue: Epilogue,
-) {
-    let (rows, cols) = (w.rows, w.cols);
-    let n = x.len().checked_div(cols).unwrap_or(y.len() / rows.max(1));
-    assert!(
-        x.len() == n * cols && y.len() == n * rows,
-        "y[{}] = x[{}] · wᵀ with w [{rows}, {cols}]: lengths are no whole number of rows, or differ",
-        y.len(),
-        x.len()
-    );
-    assert!(bias.is_none_or(|b| b.len() == rows), "bias is not [{rows}]");
-    if y.is_empty() {
+/// When `x` is no whole number of rows of some `w`, or a `y` or `bias` has not its size.
+pub fn matmul(pool: &Pool, products: &mut [Product<'_>], x: &[f32], epilogue: Epilogue) {
+    let Some(first) = products.first() else { return };
+    let cols = first.w.cols;
+    let n = x.len().checked_div(cols).unwrap_or(first.y.len() / first.w.rows.max(1));
+    for Product { y, w, bias } in products.iter() {
+        let rows = w.rows;
+        assert!(
+            w.cols == cols && x.len() == n * cols && y.len() == n * rows,
+            "y[{}] = x[{}] · wᵀ with w [{rows}, {}]: lengths are no whole number of rows, or differ",
+            y.len(),
+            x.len(),
+            w.cols
+        );
+        assert!(bias.is_none_or(|b| b.len() == rows), "bias is not [{rows}]");
+    }
+    if n == 0 {
         return;
     }
     // A line more than needed, so that rows of 4,096 bytes do not fall into the same set of the cache.
@@ -145,7 +152,7 @@ pub fn matmul(
     scratch::with_bytes(n.next_multiple_of(16) * stride, |q| {
         scratch::with(n, |scales| {
             quantize_rows(pool, q, scales, x, cols, stride);
-            product::run(pool, y, q, scales, stride, w, bias, epilogue);
+            product::run(pool, products, product::Bytes { q, scales, stride }, epilogue);
         });
     });
 }

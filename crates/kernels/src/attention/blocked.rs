@@ -14,7 +14,7 @@
 use std::ops::Range;
 
 use super::keys::GROUP;
-use super::{KEY_BLOCK, Keys, Running, Shape, Stored, weigh};
+use super::{KEY_BLOCK, Keys, NO_MAX, Shape, Stored, inverse, join, weigh};
 use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
 use crate::matmul::tile::{self, TILE_ROWS, Update};
@@ -52,8 +52,19 @@ struct Buffers<'a> {
     scores: &'a mut [f32],
     /// [QUERY_BLOCK][padded].
     sums: &'a mut [f32],
-    /// What a query's sums of the block are multiplied by.
-    factors: &'a mut [f32],
+}
+
+/// Numbers of each query of the task; QUERY_BLOCK is a whole number of vectors.
+struct Stats {
+    /// Maximum and sum of the blocks so far.
+    max: [f32; QUERY_BLOCK],
+    sum: [f32; QUERY_BLOCK],
+    /// Of the block at hand.
+    block_max: [f32; QUERY_BLOCK],
+    block_sum: [f32; QUERY_BLOCK],
+    /// What sums of the blocks so far and of the block at hand are multiplied by.
+    before: [f32; QUERY_BLOCK],
+    factor: [f32; QUERY_BLOCK],
 }
 
 fn one_block<E: Stored>(
@@ -68,21 +79,23 @@ fn one_block<E: Stored>(
 ) {
     let Shape { n_keys, heads, kv_heads, head_dim, mask, .. } = *shape;
     let padded = head_dim.next_multiple_of(2 * isa.lanes());
-    let sizes = [
-        head_dim * KEY_BLOCK,
-        KEY_BLOCK * padded,
-        QUERY_BLOCK * KEY_BLOCK,
-        QUERY_BLOCK * padded,
-        QUERY_BLOCK,
-    ];
+    let sizes =
+        [head_dim * KEY_BLOCK, KEY_BLOCK * padded, QUERY_BLOCK * KEY_BLOCK, QUERY_BLOCK * padded];
     scratch::with(sizes.iter().sum(), |buffer| {
         let (keys, buffer) = buffer.split_at_mut(sizes[0]);
         let (values, buffer) = buffer.split_at_mut(sizes[1]);
-        let (scores, buffer) = buffer.split_at_mut(sizes[2]);
-        let (sums, factors) = buffer.split_at_mut(sizes[3]);
+        let (scores, sums) = buffer.split_at_mut(sizes[2]);
         sums.fill(0.0);
-        let mut buffers = Buffers { keys, values, scores, sums, factors };
-        let mut running = [Running::NONE; QUERY_BLOCK];
+        let mut buffers = Buffers { keys, values, scores, sums };
+        let none = [0.0; QUERY_BLOCK];
+        let mut stats = Stats {
+            max: [NO_MAX; QUERY_BLOCK],
+            sum: none,
+            block_max: [NO_MAX; QUERY_BLOCK],
+            block_sum: none,
+            before: none,
+            factor: none,
+        };
         // What any query sees: the first query starts first, the last ends last.
         let seen = mask.keys(queries.start, n_keys).start..mask.keys(queries.end - 1, n_keys).end;
         let kv_head = head / (heads / kv_heads);
@@ -95,7 +108,7 @@ fn one_block<E: Stored>(
             isa.dispatch(Arrange { panels, values, k, v, n, stride, head_dim, padded });
             isa.dispatch(KeyBlock {
                 buffers: &mut buffers,
-                running: &mut running,
+                stats: &mut stats,
                 q,
                 shape,
                 head,
@@ -107,7 +120,7 @@ fn one_block<E: Stored>(
         for (i, query_idx) in queries.enumerate() {
             // SAFETY: each task has its own head of its own queries.
             let out = unsafe { out.part((query_idx * heads + head) * head_dim, head_dim) };
-            let inverse = running[i].inverse();
+            let inverse = inverse(stats.sum[i]);
             for (out, sum) in out.iter_mut().zip(&buffers.sums[i * padded..]) {
                 *out = sum * inverse;
             }
@@ -178,7 +191,7 @@ impl<E: Stored> Kernel for Arrange<'_, E> {
 /// One block of keys for all queries of a task.
 struct KeyBlock<'a, 'b> {
     buffers: &'a mut Buffers<'b>,
-    running: &'a mut [Running; QUERY_BLOCK],
+    stats: &'a mut Stats,
     q: &'a [f32],
     shape: &'a Shape,
     head: usize,
@@ -236,7 +249,10 @@ impl Kernel for KeyBlock<'_, '_> {
                         n_keys,
                         n_rows,
                         width,
-                        Update::AddScaled(self.buffers.factors.as_ptr().add(first)),
+                        Update::Blend {
+                            before: self.stats.before.as_ptr().add(first),
+                            factor: self.stats.factor.as_ptr().add(first),
+                        },
                     );
                 }
             }
@@ -252,28 +268,38 @@ impl KeyBlock<'_, '_> {
         end.clamp(self.keys.start, self.keys.end) - self.keys.start
     }
 
-    /// Scores become weights, and what was summed before is scaled to the new maximum.
+    /// Scores become weights, and the block's maxima and sums join those of the blocks before.
     #[inline(always)]
     fn weigh<L: Lanes>(&mut self, lanes: L) {
         let Shape { mask, scale, soft_cap, n_keys, .. } = *self.shape;
-        let Buffers { scores, sums, factors, .. } = &mut *self.buffers;
-        let (scores, _) = scores.as_chunks_mut::<KEY_BLOCK>();
-        let rows = scores.iter_mut().zip(sums.chunks_exact_mut(self.padded));
-        for (i, (query_idx, (scores, sums))) in self.queries.clone().zip(rows).enumerate() {
+        let (scores, _) = self.buffers.scores.as_chunks_mut::<KEY_BLOCK>();
+        for (i, (query_idx, scores)) in self.queries.clone().zip(scores).enumerate() {
             let seen = mask.keys(query_idx, n_keys);
             let from = seen.start.clamp(self.keys.start, self.keys.end) - self.keys.start;
             let to = seen.end.clamp(self.keys.start, self.keys.end) - self.keys.start;
-            if from >= to {
+            let (max, sum) = if from < to {
+                weigh(lanes, scores, from..to, scale, soft_cap)
+            } else {
                 scores.fill(0.0);
-                factors[i] = 0.0;
-                continue;
+                (NO_MAX, 0.0)
+            };
+            self.stats.block_max[i] = max;
+            self.stats.block_sum[i] = sum;
+        }
+        let Stats { max, sum, block_max, block_sum, before, factor } = &mut *self.stats;
+        for i in (0..self.queries.len()).step_by(L::N) {
+            // SAFETY: i is below QUERY_BLOCK, which is a whole number of vectors.
+            unsafe {
+                let mut running =
+                    [lanes.load(max.as_ptr().add(i)), lanes.load(sum.as_ptr().add(i))];
+                let block =
+                    [lanes.load(block_max.as_ptr().add(i)), lanes.load(block_sum.as_ptr().add(i))];
+                let factors = join(lanes, &mut running, block);
+                lanes.store(max.as_mut_ptr().add(i), running[0]);
+                lanes.store(sum.as_mut_ptr().add(i), running[1]);
+                lanes.store(before.as_mut_ptr().add(i), factors.0);
+                lanes.store(factor.as_mut_ptr().add(i), factors.1);
             }
-            let block = weigh(lanes, scores, from..to, scale, soft_cap);
-            let (before, factor) = self.running[i].join(block);
-            if before != 1.0 {
-                sums.iter_mut().for_each(|v| *v *= before);
-            }
-            factors[i] = factor;
         }
     }
 }

@@ -10,9 +10,10 @@
 use std::collections::TryReserveError;
 
 use super::Stored;
-use crate::isa::{Isa, Kernel};
+use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::scratch;
+use crate::pool::Pool;
+use crate::scratch::{self, SharedMut};
 
 /// Keys per group: a vector of AVX-512, two of AVX2, and the width of a register tile there.
 pub(super) const GROUP: usize = 16;
@@ -73,31 +74,35 @@ impl<E: Stored> Keys<E> {
     ///
     /// # Panics
     /// When `rows` is no whole number of rows.
-    pub fn extend(&mut self, rows: &[f32]) {
+    pub fn extend(&mut self, pool: &Pool, rows: &[f32]) {
         let Self { values, len, width } = self;
+        let width = *width;
         assert!(
-            *width > 0 && rows.len().is_multiple_of(*width),
+            width > 0 && rows.len().is_multiple_of(width),
             "{} values are no whole number of keys of {width}",
             rows.len()
         );
-        let group_len = GROUP * *width;
-        let mut rest = rows;
-        while !rest.is_empty() {
-            let place = *len % GROUP;
-            let (now, later) = rest.split_at(rest.len().min((GROUP - place) * *width));
-            values.resize((*len / GROUP + 1) * group_len, E::ZERO);
-            let group = &mut values[*len / GROUP * group_len..];
-            if now.len() == group_len && width.is_multiple_of(8) {
+        let new = *len..*len + rows.len() / width;
+        let group_len = GROUP * width;
+        values.resize(new.end.div_ceil(GROUP) * group_len, E::ZERO);
+        let first_group = new.start / GROUP;
+        let groups = SharedMut::new(&mut values[first_group * group_len..]);
+        pool.run(new.end.div_ceil(GROUP) - first_group, |group_idx| {
+            let start = (first_group + group_idx) * GROUP;
+            let (from, to) = (new.start.max(start), new.end.min(start + GROUP));
+            let rows = &rows[(from - new.start) * width..(to - new.start) * width];
+            // SAFETY: each task has its own group, and room for all was just made.
+            let group = unsafe { groups.part(group_idx * group_len, group_len) };
+            if rows.len() == group_len && width.is_multiple_of(8) {
                 scratch::with(group_len, |columns| {
-                    Isa::detect().dispatch_8(Transpose { to: columns, from: now, width: *width });
+                    pool.isa().dispatch_8(Transpose { to: columns, from: rows, width });
                     E::convert(group, columns);
                 });
             } else {
-                scatter(group, place, now, *width);
+                scatter(group, from - start, rows, width);
             }
-            *len += now.len() / *width;
-            rest = later;
-        }
+        });
+        *len = new.end;
     }
 
     /// From value `head_start` of group `group` on.

@@ -14,7 +14,7 @@
 use std::ops::Range;
 
 use super::keys::GROUP;
-use super::{KEY_BLOCK, Keys, Running, Shape, Stored, weigh};
+use super::{KEY_BLOCK, Keys, NO_MAX, Shape, Stored, inverse, join, weigh};
 use crate::isa::Kernel;
 use crate::lanes::{Lanes, load_part, store_part};
 use crate::pool::Pool;
@@ -134,9 +134,9 @@ impl<E: Stored> Block<'_, E> {
             group += n;
         }
         for h in 0..H {
-            let block = weigh(lanes, &mut scores[h], self.seen.clone(), scale, soft_cap);
-            self.stats[2 * (head + h)] = block.max;
-            self.stats[2 * (head + h) + 1] = block.sum;
+            let (max, sum) = weigh(lanes, &mut scores[h], self.seen.clone(), scale, soft_cap);
+            self.stats[2 * (head + h)] = max;
+            self.stats[2 * (head + h) + 1] = sum;
         }
         let v = &self.v[(self.start * kv_heads + kv_head) * head_dim..];
         assert!((self.seen.end - 1) * stride + head_dim <= v.len());
@@ -294,34 +294,34 @@ impl Kernel for Unite<'_> {
         let width = heads * (head_dim + 2);
         for (head, out) in out.chunks_exact_mut(head_dim).enumerate() {
             out.fill(0.0);
-            let mut running = Running::NONE;
+            let mut running = [lanes.splat(NO_MAX), lanes.splat(0.0)];
             for part in parts.chunks_exact(width) {
-                let block = Running { max: part[2 * head], sum: part[2 * head + 1] };
-                let (before, factor) = running.join(block);
-                if before != 1.0 {
-                    out.iter_mut().for_each(|v| *v *= before);
-                }
+                let block = [lanes.splat(part[2 * head]), lanes.splat(part[2 * head + 1])];
+                let (before, factor) = join(lanes, &mut running, block);
                 let sums = &part[2 * heads + head * head_dim..][..head_dim];
-                add_scaled(lanes, out, sums, factor);
+                blend(lanes, out, before, sums, factor);
             }
-            let inverse = running.inverse();
+            let mut sum = [0.0; 16];
+            // SAFETY: the array has as many values as the longest vector.
+            unsafe { lanes.store(sum.as_mut_ptr(), running[1]) };
+            let inverse = inverse(sum[0]);
             out.iter_mut().for_each(|v| *v *= inverse);
         }
     }
 }
 
-/// out += x · factor.
+/// out = out · before + x · factor.
 #[inline(always)]
-fn add_scaled<L: Lanes>(lanes: L, out: &mut [f32], x: &[f32], factor: f32) {
+fn blend<L: Lanes>(lanes: L, out: &mut [f32], before: L::F, x: &[f32], factor: L::F) {
     assert_eq!(out.len(), x.len());
-    let vector = lanes.splat(factor);
     for i in (0..out.len()).step_by(L::N) {
         let n = out.len() - i;
         // SAFETY: `n` values are left of both.
         unsafe {
             let at = out.as_mut_ptr().add(i);
             let x = load_part(lanes, x.as_ptr().add(i), n);
-            store_part(lanes, at, n, lanes.fma(x, vector, load_part(lanes, at, n)));
+            let old = lanes.mul(load_part(lanes, at, n), before);
+            store_part(lanes, at, n, lanes.fma(x, factor, old));
         }
     }
 }

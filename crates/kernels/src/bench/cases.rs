@@ -152,7 +152,11 @@ fn int8_product(
     };
     let mut y = vec![0.0; n * rows];
     for (name, epilogue) in [("int8", Epilogue::None), ("int8 + GELU", Epilogue::Gelu)] {
-        int8::matmul(pool, &mut y, &x, &packed, Some(&bias), epilogue);
+        let multiply = |y: &mut [f32]| {
+            let product = int8::Product { y, w: &packed, bias: Some(&bias) };
+            int8::matmul(pool, &mut [product], &x, epilogue);
+        };
+        multiply(&mut y);
         for check in 0..N_CHECKS {
             let (i, row) = (check % n, check * (rows - 1) / N_CHECKS);
             let mut expected = [0.0];
@@ -162,8 +166,7 @@ fn int8_product(
             // Rounding both factors to seven and eight bits: a few parts in a thousand of the sum's size √cols.
             verify(name, &size, y[i * rows + row], expected, 0.02 * (cols as f32).sqrt())?;
         }
-        let seconds =
-            best_seconds(effort, || int8::matmul(pool, &mut y, &x, &packed, Some(&bias), epilogue));
+        let seconds = best_seconds(effort, || multiply(&mut y));
         let value = 2.0 * (n * rows * cols) as f64 / seconds / 1e9;
         report(Measurement {
             name: name.into(),
@@ -194,7 +197,7 @@ fn attention(
     let (k, v) = (values(n_keys * kv_heads * head_dim), values(n_keys * kv_heads * head_dim));
     let mut out = vec![0.0; q.len()];
     let mut keys = Keys::new(shape.kv_heads * shape.head_dim);
-    keys.extend(&k);
+    keys.extend(pool, &k);
     attend(pool, &mut out, &q, &keys, &v, &shape);
     let mut expected = vec![0.0; q.len()];
     reference::attend(&mut expected, &q, &k, &v, &shape);

@@ -1,8 +1,8 @@
-//! The integer product: tiles of a few rows of x by one panel of 16 outputs.
+//! The integer product: tiles of a few rows of x by one panel of 16 outputs, or by three.
 //!
 //! ```text
 //! for each task: a range of panels and a range of rows of x
-//!     for each panel, which stays in the first-level cache
+//!     for each panel (each three with AVX-512), which stays in the first-level cache
 //!         for each 4 rows of x (8 with AVX-512)
 //!             sums[rows, 16] = Σ over groups of four inputs: dot(broadcast x bytes, panel bytes)
 //!             y = epilogue((sums − 128 Σ w) · x_scale · w_scale + bias)
@@ -28,41 +28,50 @@ use crate::tiles::{TILE, Tiles};
 const X_BLOCK: usize = 64;
 /// Panels per task.
 const PANEL_BLOCK: usize = 12;
+/// Panels that are multiplied together where a vector holds one: eight rows by three are 24 sums of 32 registers. VNNI
+/// begins two products a cycle and ends each after five, so fewer than ten sums would wait for one another.
+const WIDE: usize = 3;
 
-pub(super) fn run(
-    pool: &Pool,
-    y: &mut [f32],
-    q: &[u8],
-    x_scales: &[f32],
-    stride: usize,
-    w: &PackedWeights,
-    bias: Option<&[f32]>,
-    epilogue: Epilogue,
-) {
-    let n = x_scales.len();
-    let n_panels = w.rows.div_ceil(PANEL);
-    let (n_x_blocks, n_panel_blocks) = (n.div_ceil(X_BLOCK), n_panels.div_ceil(PANEL_BLOCK));
-    let y = SharedMut::new(y);
-    pool.run(n_x_blocks * n_panel_blocks, |task_idx| {
-        let (x_block, panel_block) = (task_idx / n_panel_blocks, task_idx % n_panel_blocks);
-        let x_rows = x_block * X_BLOCK..n.min((x_block + 1) * X_BLOCK);
-        let panels = panel_block * PANEL_BLOCK..n_panels.min((panel_block + 1) * PANEL_BLOCK);
-        let product = Product {
-            y,
-            q,
-            x_scales,
-            stride,
-            w,
-            bias,
-            x_rows,
-            panels,
-            #[cfg(target_arch = "x86_64")]
-            tiles: pool.isa().tiles(),
-        };
-        match epilogue {
-            Epilogue::None => pool.isa().dispatch_bytes(With::<_, Plain>(product, Plain)),
-            Epilogue::Gelu => pool.isa().dispatch_bytes(With::<_, Gelu>(product, Gelu)),
-            Epilogue::Add => pool.isa().dispatch_bytes(With::<_, Add>(product, Add)),
+/// Rounded rows of x: row i from byte `i · stride` on, with its scale.
+#[derive(Clone, Copy)]
+pub(super) struct Bytes<'a> {
+    pub(super) q: &'a [u8],
+    pub(super) scales: &'a [f32],
+    pub(super) stride: usize,
+}
+
+pub(super) fn run(pool: &Pool, products: &mut [super::Product<'_>], x: Bytes<'_>, epilogue: Epilogue) {
+    let n = x.scales.len();
+    let n_x_blocks = n.div_ceil(X_BLOCK);
+    let n_panel_blocks = |w: &PackedWeights| w.rows.div_ceil(PANEL).div_ceil(PANEL_BLOCK);
+    let n_tasks = products.iter().map(|p| n_x_blocks * n_panel_blocks(p.w)).sum();
+    let products: Vec<_> =
+        products.iter_mut().map(|p| (SharedMut::new(p.y), p.w, p.bias)).collect();
+    pool.run(n_tasks, |task_idx| {
+        let mut task_idx = task_idx;
+        for &(y, w, bias) in &products {
+            let n_panel_blocks = n_panel_blocks(w);
+            if task_idx >= n_x_blocks * n_panel_blocks {
+                task_idx -= n_x_blocks * n_panel_blocks;
+                continue;
+            }
+            let (x_block, panel_block) = (task_idx / n_panel_blocks, task_idx % n_panel_blocks);
+            let n_panels = w.rows.div_ceil(PANEL);
+            let part = Part {
+                y,
+                x,
+                w,
+                bias,
+                x_rows: x_block * X_BLOCK..n.min((x_block + 1) * X_BLOCK),
+                panels: panel_block * PANEL_BLOCK..n_panels.min((panel_block + 1) * PANEL_BLOCK),
+                #[cfg(target_arch = "x86_64")]
+                tiles: pool.isa().tiles(),
+            };
+            return match epilogue {
+                Epilogue::None => pool.isa().dispatch_bytes(With::<_, Plain>(part, Plain)),
+                Epilogue::Gelu => pool.isa().dispatch_bytes(With::<_, Gelu>(part, Gelu)),
+                Epilogue::Add => pool.isa().dispatch_bytes(With::<_, Add>(part, Add)),
+            };
         }
     });
 }
@@ -104,11 +113,10 @@ impl Finish for Add {
 
 struct With<P, E>(P, E);
 
-struct Product<'a> {
+/// What one task multiplies.
+struct Part<'a> {
     y: SharedMut<f32>,
-    q: &'a [u8],
-    x_scales: &'a [f32],
-    stride: usize,
+    x: Bytes<'a>,
     w: &'a PackedWeights,
     bias: Option<&'a [f32]>,
     x_rows: Range<usize>,
@@ -117,44 +125,36 @@ struct Product<'a> {
     tiles: Option<Tiles>,
 }
 
-impl<E: Finish> Kernel for With<Product<'_>, E> {
+impl<E: Finish> Kernel for With<Part<'_>, E> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let With(product, end) = self;
+        let With(part, end) = self;
         #[cfg(target_arch = "x86_64")]
-        if let Some(tiles) = product.tiles {
+        if let Some(tiles) = part.tiles {
             let _configured = tiles.configure();
             // SAFETY: they are configured.
-            unsafe { product.by_tiles(lanes, end) };
+            unsafe { part.by_tiles(lanes, end) };
             return;
         }
-        for panel in product.panels.clone() {
-            let bias = product.bias_of(panel);
-            let mut row = product.x_rows.start;
-            if L::N == PANEL {
-                while row + 8 <= product.x_rows.end {
-                    // SAFETY: eight rows from `row` on lie inside the task's.
-                    unsafe { product.tile::<L, E, 8>(lanes, end, panel, row, &bias) };
-                    row += 8;
-                }
+        let mut panel = part.panels.start;
+        if L::N == PANEL {
+            while panel + WIDE <= part.panels.end {
+                // SAFETY: the panels are this task's.
+                unsafe { part.by_rows::<L, E, WIDE>(lanes, end, panel) };
+                panel += WIDE;
             }
-            while row + 4 <= product.x_rows.end {
-                // SAFETY: four rows from `row` on lie inside the task's.
-                unsafe { product.tile::<L, E, 4>(lanes, end, panel, row, &bias) };
-                row += 4;
-            }
-            while row < product.x_rows.end {
-                // SAFETY: the row is one of the task's.
-                unsafe { product.tile::<L, E, 1>(lanes, end, panel, row, &bias) };
-                row += 1;
-            }
+        }
+        while panel < part.panels.end {
+            // SAFETY: the panel is this task's.
+            unsafe { part.by_rows::<L, E, 1>(lanes, end, panel) };
+            panel += 1;
         }
     }
 }
 
-impl Product<'_> {
+impl Part<'_> {
     /// The bias of a panel's outputs, zero where there is none.
     #[inline(always)]
     fn bias_of(&self, panel: usize) -> [f32; PANEL] {
@@ -184,9 +184,9 @@ impl Product<'_> {
                 let lower = if n_rows > TILE { row + TILE } else { row };
                 // SAFETY: q has rows for whole tiles, and the panels `depth` inputs.
                 unsafe {
-                    let x = [row, lower].map(|row| self.q.as_ptr().add(row * self.stride));
+                    let x = [row, lower].map(|row| self.x.q.as_ptr().add(row * self.x.stride));
                     let w = panels.map(|p| self.w.bytes.as_ptr().add(p * PANEL * depth));
-                    tile::sums(&mut sums, x, self.stride, w, depth / tile::TILE_K);
+                    tile::sums(&mut sums, x, self.x.stride, w, depth / tile::TILE_K);
                 }
                 for (i, sums) in sums.0[..n_rows].iter().enumerate() {
                     for p in 0..1 + panels[1] - panels[0] {
@@ -204,36 +204,71 @@ impl Product<'_> {
         }
     }
 
-    /// M rows of x by one panel.
+    /// All rows of the task by P panels.
     ///
     /// # Safety
-    /// Rows `row … row + M` and the panel belong to this task.
+    /// Panels `panel … panel + P` belong to this task.
     #[inline(always)]
-    unsafe fn tile<L: Lanes, E: Finish, const M: usize>(
+    unsafe fn by_rows<L: Lanes, E: Finish, const P: usize>(&self, lanes: L, end: E, panel: usize) {
+        let mut biases = [[0.0; PANEL]; P];
+        for p in 0..P {
+            biases[p] = self.bias_of(panel + p);
+        }
+        let mut row = self.x_rows.start;
+        // SAFETY: the panels are the caller's promise, and the rows lie inside the task's.
+        unsafe {
+            if L::N == PANEL {
+                while row + 8 <= self.x_rows.end {
+                    self.tile::<L, E, 8, P>(lanes, end, panel, row, &biases);
+                    row += 8;
+                }
+            }
+            while row + 4 <= self.x_rows.end {
+                self.tile::<L, E, 4, P>(lanes, end, panel, row, &biases);
+                row += 4;
+            }
+            while row < self.x_rows.end {
+                self.tile::<L, E, 1, P>(lanes, end, panel, row, &biases);
+                row += 1;
+            }
+        }
+    }
+
+    /// M rows of x by P panels.
+    ///
+    /// # Safety
+    /// Rows `row … row + M` and panels `panel … panel + P` belong to this task.
+    #[inline(always)]
+    unsafe fn tile<L: Lanes, E: Finish, const M: usize, const P: usize>(
         &self,
         lanes: L,
         end: E,
         panel: usize,
         row: usize,
-        bias: &[f32; PANEL],
+        biases: &[[f32; PANEL]; P],
     ) {
         let n_vectors = PANEL / L::N;
         let depth = self.w.depth();
-        let mut sums = [[lanes.splat_int(0); 2]; M];
-        // SAFETY: bytes of the panel are [depth / 4][16][4]; rows of q are `stride` ≥ depth long.
+        let mut sums = [[[lanes.splat_int(0); 2]; P]; M];
+        // SAFETY: bytes of a panel are [depth / 4][16][4], panels lie one after the other; rows of q are `stride` ≥
+        // depth long.
         unsafe {
             let mut w = self.w.bytes.as_ptr().add(panel * PANEL * depth);
-            let mut x = self.q.as_ptr().add(row * self.stride);
+            let mut x = self.x.q.as_ptr().add(row * self.x.stride);
             for _ in 0..depth / 4 {
-                let mut weights = [lanes.splat_int(0); 2];
-                for v in 0..n_vectors {
-                    weights[v] = lanes.load_int(w.add(4 * L::N * v));
+                let mut weights = [[lanes.splat_int(0); 2]; P];
+                for p in 0..P {
+                    for v in 0..n_vectors {
+                        weights[p][v] = lanes.load_int(w.add(p * PANEL * depth + 4 * L::N * v));
+                    }
                 }
                 for m in 0..M {
-                    let four = x.add(m * self.stride).cast::<i32>().read_unaligned();
+                    let four = x.add(m * self.x.stride).cast::<i32>().read_unaligned();
                     let bytes = lanes.splat_int(four);
-                    for v in 0..n_vectors {
-                        sums[m][v] = lanes.dot_bytes(sums[m][v], bytes, weights[v]);
+                    for p in 0..P {
+                        for v in 0..n_vectors {
+                            sums[m][p][v] = lanes.dot_bytes(sums[m][p][v], bytes, weights[p][v]);
+                        }
                     }
                 }
                 w = w.add(4 * PANEL);
@@ -241,8 +276,10 @@ impl Product<'_> {
             }
         }
         for m in 0..M {
-            // SAFETY: the caller's promise.
-            unsafe { self.finish(lanes, end, panel, row + m, sums[m], bias) };
+            for p in 0..P {
+                // SAFETY: the caller's promise.
+                unsafe { self.finish(lanes, end, panel + p, row + m, sums[m][p], &biases[p]) };
+            }
         }
     }
 
@@ -262,7 +299,7 @@ impl Product<'_> {
     ) {
         let first = panel * PANEL;
         let n_cols = PANEL.min(self.w.rows - first);
-        let x_scale = lanes.splat(self.x_scales[row]);
+        let x_scale = lanes.splat(self.x.scales[row]);
         // SAFETY: scales, offsets and bias are padded to whole panels; y has `n_cols` columns here, and vectors reach
         // it directly only when the panel is full.
         unsafe {

@@ -45,8 +45,12 @@ unsafe fn tile<L: Lanes, const M: usize>(
 pub(crate) enum Update {
     Replace,
     Add,
-    /// Row i of the new is multiplied by the i-th of these factors and added.
-    AddScaled(*const f32),
+    /// Row i of what stands there is multiplied by the i-th of the first, and the new, multiplied by the i-th of the
+    /// second, is added.
+    Blend {
+        before: *const f32,
+        factor: *const f32,
+    },
 }
 
 /// c[i · c_stride + j] (+)= (factor_i ·) Σ_k a[i · a_stride + k] · b[k · b_stride + j] for `n_rows` ≤ `TILE_ROWS` rows and
@@ -108,10 +112,12 @@ unsafe fn store<L: Lanes, const M: usize>(
                         left = lanes.add(lanes.load(row), left);
                         right = lanes.add(lanes.load(row.add(L::N)), right);
                     }
-                    Update::AddScaled(factors) => {
-                        let factor = lanes.splat(*factors.add(i));
-                        left = lanes.fma(left, factor, lanes.load(row));
-                        right = lanes.fma(right, factor, lanes.load(row.add(L::N)));
+                    Update::Blend { before, factor } => {
+                        let (before, factor) = (*before.add(i), *factor.add(i));
+                        let (before, factor) = (lanes.splat(before), lanes.splat(factor));
+                        let [old_left, old_right] = [lanes.load(row), lanes.load(row.add(L::N))];
+                        left = lanes.fma(left, factor, lanes.mul(old_left, before));
+                        right = lanes.fma(right, factor, lanes.mul(old_right, before));
                     }
                 }
                 lanes.store(row, left);
@@ -124,7 +130,9 @@ unsafe fn store<L: Lanes, const M: usize>(
                     *row.add(j) = match update {
                         Update::Replace => values[j],
                         Update::Add => *row.add(j) + values[j],
-                        Update::AddScaled(factors) => *row.add(j) + values[j] * *factors.add(i),
+                        Update::Blend { before, factor } => {
+                            *row.add(j) * *before.add(i) + values[j] * *factor.add(i)
+                        }
                     };
                 }
             }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::{Random, assert_close, every_pool};
 use crate::format::Matrix;
-use crate::int8::{Epilogue, PackedWeights, matmul};
+use crate::int8::{self, Epilogue, PackedWeights, Product};
 use crate::pool::Pool;
 use crate::reference;
 
@@ -11,6 +11,17 @@ fn rounded(row: &[f32]) -> Vec<f32> {
     let scale = row.iter().fold(0.0f32, |a, v| a.max(v.abs())) / 127.0;
     let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
     row.iter().map(|v| (v * inverse).round_ties_even() * scale).collect()
+}
+
+fn matmul(
+    pool: &Pool,
+    y: &mut [f32],
+    x: &[f32],
+    w: &PackedWeights,
+    bias: Option<&[f32]>,
+    epilogue: Epilogue,
+) {
+    int8::matmul(pool, &mut [Product { y, w, bias }], x, epilogue);
 }
 
 proptest! {
@@ -45,6 +56,26 @@ proptest! {
             matmul(&pool, &mut y, &x, &packed, bias, epilogue);
             let tolerance = if epilogue == Epilogue::Gelu { 2.1e-4 } else { 5e-6 };
             assert_close(&y, &expected, tolerance, pool.isa().name());
+        }
+    }
+
+    /// Products that share their x give the bits they give alone.
+    #[test]
+    fn together_as_alone(n in 1usize..70, rows in [1usize..230, 1..230, 1..20], cols in 1usize..200, seed: u64) {
+        let random = &mut Random(seed);
+        let x = random.values(n * cols);
+        let packed = rows.map(|rows| PackedWeights::from_f32(rows, cols, &random.values(rows * cols)));
+        for pool in every_pool() {
+            let mut y = rows.map(|rows| vec![f32::NAN; n * rows]);
+            let alone = packed.each_ref().map(|w| {
+                let mut y = vec![0.0; n * w.rows()];
+                matmul(&pool, &mut y, &x, w, None, Epilogue::Gelu);
+                y
+            });
+            let mut products: Vec<Product<'_>> =
+                y.iter_mut().zip(&packed).map(|(y, w)| Product { y, w, bias: None }).collect();
+            int8::matmul(&pool, &mut products, &x, Epilogue::Gelu);
+            prop_assert_eq!(&y, &alone);
         }
     }
 

@@ -19,9 +19,9 @@ fn any_shape() -> impl Strategy<Value = Shape> {
 }
 
 /// Rows of keys, arranged.
-fn keys<E: Stored>(rows: &[f32], shape: &Shape) -> Keys<E> {
+fn keys<E: Stored>(pool: &Pool, rows: &[f32], shape: &Shape) -> Keys<E> {
     let mut keys = Keys::new(shape.kv_heads * shape.head_dim);
-    keys.extend(rows);
+    keys.extend(pool, rows);
     keys
 }
 
@@ -38,7 +38,7 @@ proptest! {
         reference::attend(&mut expected, &q, &k, &v, &shape);
         for pool in every_pool() {
             let mut out = vec![f32::NAN; q.len()];
-            attend(&pool, &mut out, &q, &keys(&k, &shape), &v, &shape);
+            attend(&pool, &mut out, &q, &keys(&pool, &k, &shape), &v, &shape);
             assert_close(&out, &expected, 5e-6, pool.isa().name());
         }
     }
@@ -57,7 +57,7 @@ proptest! {
         reference::attend(&mut expected, &q, &wide(&k), &wide(&v), &shape);
         for pool in every_pool() {
             let mut out = vec![f32::NAN; q.len()];
-            attend(&pool, &mut out, &q, &keys(&wide(&k), &shape), &v, &shape);
+            attend(&pool, &mut out, &q, &keys(&pool, &wide(&k), &shape), &v, &shape);
             assert_close(&out, &expected, 5e-6, pool.isa().name());
         }
     }
@@ -76,8 +76,8 @@ proptest! {
                 let mut out = vec![f32::NAN; q.len()];
                 let (rows, n) = (&rows[..shape.n_keys * kv_width], shape.n_keys * kv_width);
                 match half {
-                    true => attend(&pool, &mut out, q, &keys(rows, shape), &halves[..n], shape),
-                    false => attend(&pool, &mut out, q, &keys(rows, shape), &v[..n], shape),
+                    true => attend(&pool, &mut out, q, &keys(&pool, rows, shape), &halves[..n], shape),
+                    false => attend(&pool, &mut out, q, &keys(&pool, rows, shape), &v[..n], shape),
                 }
                 out
             };
@@ -112,25 +112,26 @@ proptest! {
         let q = Random(seed ^ 1).values(width);
         let mut expected = vec![0.0; width];
         reference::attend(&mut expected, &q, &rows, &rows, &shape);
+        let pool = Pool::new(2);
         let mut grown = Keys::<f32>::new(width);
         let mut rest = &rows[..];
         for part in parts {
             grown.try_reserve(part).unwrap();
             let (now, later) = rest.split_at(part * width);
-            grown.extend(now);
+            grown.extend(&pool, now);
             // What was cut off comes again.
             let kept = grown.len().saturating_sub(cut);
             let mut again = grown.first(kept);
             grown.truncate(kept);
             let so_far = rows.len() - later.len();
             for keys in [&mut grown, &mut again] {
-                keys.extend(&rows[kept * width..so_far]);
+                keys.extend(&pool, &rows[kept * width..so_far]);
             }
             prop_assert_eq!((grown.len(), again.len()), (so_far / width, so_far / width));
             rest = later;
         }
         let mut out = vec![0.0; width];
-        attend(&Pool::new(1), &mut out, &q, &grown, &rows, &shape);
+        attend(&pool, &mut out, &q, &grown, &rows, &shape);
         assert_close(&out, &expected, 5e-6, "keys in parts");
     }
 
@@ -141,8 +142,9 @@ proptest! {
         let k = random.values(shape.n_keys * shape.kv_heads * shape.head_dim);
         let v = random.values(k.len());
         let (mut alone, mut shared) = (q.clone(), q.clone());
-        attend(&Pool::new(1), &mut alone, &q, &keys(&k, &shape), &v, &shape);
-        attend(&Pool::new(3), &mut shared, &q, &keys(&k, &shape), &v, &shape);
+        let pools = [Pool::new(1), Pool::new(3)];
+        attend(&pools[0], &mut alone, &q, &keys(&pools[0], &k, &shape), &v, &shape);
+        attend(&pools[1], &mut shared, &q, &keys(&pools[1], &k, &shape), &v, &shape);
         prop_assert!(alone.iter().zip(&shared).all(|(a, b)| a.to_bits() == b.to_bits()));
     }
 
@@ -189,7 +191,7 @@ fn rising_scores_rescale_what_was_summed_before() {
         reference::attend(&mut expected, &q, &k, &v, &shape);
         for pool in every_pool() {
             let mut out = vec![0.0; q.len()];
-            attend(&pool, &mut out, &q, &keys(&k, &shape), &v, &shape);
+            attend(&pool, &mut out, &q, &keys(&pool, &k, &shape), &v, &shape);
             assert_close(&out, &expected, 1e-5, pool.isa().name());
         }
     }

@@ -95,7 +95,8 @@ impl Attention {
             row = rows.end;
             let new = rows.start * kv_width..rows.end * kv_width;
             let first = segment.cache.len();
-            let remembered = segment.cache.append(self.layer_idx, &keys[new.clone()], &values[new]);
+            let (new_keys, new_values) = (&keys[new.clone()], &values[new]);
+            let remembered = segment.cache.append(pool, self.layer_idx, new_keys, new_values);
             let shape = Shape {
                 n_queries: segment.n_tokens,
                 n_keys: first + segment.n_tokens,

@@ -4,6 +4,7 @@ use std::collections::TryReserveError;
 
 use half::f16;
 use kernels::attention::{Keys, Stored};
+use kernels::pool::Pool;
 
 use crate::Error;
 use crate::config::DecoderConfig;
@@ -56,8 +57,8 @@ impl<E: Stored> Remembered<E> {
         self.values.try_reserve(n_tokens.saturating_mul(self.keys.width()))
     }
 
-    fn extend(&mut self, keys: &[f32], values: &[f32]) {
-        self.keys.extend(keys);
+    fn extend(&mut self, pool: &Pool, keys: &[f32], values: &[f32]) {
+        self.keys.extend(pool, keys);
         let start = self.values.len();
         self.values.resize(start + values.len(), E::ZERO);
         E::convert(&mut self.values[start..], values);
@@ -165,13 +166,19 @@ impl KvCache {
     }
 
     /// Appends new positions to a layer; returns all that it remembers.
-    pub(super) fn append(&mut self, layer_idx: usize, keys: &[f32], values: &[f32]) -> &Layer {
+    pub(super) fn append(
+        &mut self,
+        pool: &Pool,
+        layer_idx: usize,
+        keys: &[f32],
+        values: &[f32],
+    ) -> &Layer {
         let layer = &mut self.layers[layer_idx];
         // After a pass that broke off half-way there may be more than is counted.
         layer.truncate(self.len);
         match layer {
-            Layer::Full(remembered) => remembered.extend(keys, values),
-            Layer::Half(remembered) => remembered.extend(keys, values),
+            Layer::Full(remembered) => remembered.extend(pool, keys, values),
+            Layer::Half(remembered) => remembered.extend(pool, keys, values),
         }
         layer
     }

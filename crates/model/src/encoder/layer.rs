@@ -103,9 +103,8 @@ impl Layer {
         precision: Precision,
     ) {
         let Scratch { x, queries, keys, values, gathered, update, inner } = scratch;
-        self.query.apply(pool, queries, x, Epilogue::None, precision);
-        self.key.apply(pool, keys, x, Epilogue::None, precision);
-        self.value.apply(pool, values, x, Epilogue::None, precision);
+        let outputs = [(&self.query, &mut queries[..]), (&self.key, keys), (&self.value, values)];
+        Projection::apply_each(pool, outputs, x, precision);
         let mut start = 0;
         let mut arranged = Keys::new(config.hidden);
         for &length in lengths {
@@ -122,7 +121,7 @@ impl Layer {
             };
             let (q, k, v) = (&queries[span.clone()], &keys[span.clone()], &values[span.clone()]);
             arranged.truncate(0);
-            arranged.extend(k);
+            arranged.extend(pool, k);
             attention::attend(pool, &mut gathered[span.clone()], q, &arranged, v, &shape);
             start = span.end;
         }

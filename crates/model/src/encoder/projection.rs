@@ -1,7 +1,7 @@
 //! A projection of the encoder in the precision that was asked for.
 
 use kernels::activation;
-use kernels::int8::{self, PackedWeights};
+use kernels::int8::{self, PackedWeights, Product};
 use kernels::pool::Pool;
 
 pub(super) use kernels::int8::Epilogue;
@@ -52,8 +52,9 @@ impl Projection {
         epilogue: Epilogue,
         precision: Precision,
     ) {
-        if let (Some(weights), Precision::Int8) = (&self.int8, precision) {
-            return int8::matmul(pool, y, x, weights, self.exact.bias.as_deref(), epilogue);
+        if let (Some(w), Precision::Int8) = (&self.int8, precision) {
+            let product = Product { y, w, bias: self.exact.bias.as_deref() };
+            return int8::matmul(pool, &mut [product], x, epilogue);
         }
         match epilogue {
             Epilogue::None => self.exact.apply(pool, y, x),
@@ -67,6 +68,28 @@ impl Projection {
                 activation::add(pool, y, &update);
             }
         }
+    }
+
+    /// Several projections of one x, each without an epilogue: in eight bits x is rounded once for all.
+    pub(super) fn apply_each<const N: usize>(
+        pool: &Pool,
+        outputs: [(&Self, &mut [f32]); N],
+        x: &[f32],
+        precision: Precision,
+    ) {
+        if precision == Precision::Exact || outputs.iter().any(|(p, _)| p.int8.is_none()) {
+            for (projection, y) in outputs {
+                projection.apply(pool, y, x, Epilogue::None, precision);
+            }
+            return;
+        }
+        let mut products: Vec<Product<'_>> = outputs
+            .into_iter()
+            .filter_map(|(p, y)| {
+                Some(Product { y, w: p.int8.as_ref()?, bias: p.exact.bias.as_deref() })
+            })
+            .collect();
+        int8::matmul(pool, &mut products, x, Epilogue::None);
     }
 }
 
