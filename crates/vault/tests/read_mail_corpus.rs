@@ -4,9 +4,11 @@
 //! say so and pass.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 use vault::item::{Item, Kind};
 use vault::read::{self, Failure, Limits};
+use vault::store::Vault;
 
 const FOLDERS: [&str; 5] = ["easy-ham-1", "easy-ham-2", "hard-ham-1", "spam-1", "spam-2"];
 
@@ -166,4 +168,25 @@ fn dates_senders_subjects_and_bodies_agree_with_another_reader() {
         assert!(compared[i] > 4600, "{what} were compared in {} mails only", compared[i]);
         assert!(differ[i].len() <= allowed[i], "{what} differ in {} mails", differ[i].len());
     }
+}
+
+/// Everything in the database but the texts themselves: terms, people, threads, dates and where each thing lies.
+#[test]
+fn the_index_of_real_mail_is_smaller_than_its_text() {
+    let Some(root) = corpus() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let mails = dir.path().join("mails");
+    std::fs::create_dir(&mails).unwrap();
+    for path in messages(&root) {
+        std::fs::copy(root.join(&path), mails.join(path.replace('/', "-"))).unwrap();
+    }
+    let vault = Vault::open(dir.path()).unwrap();
+    vault.add(&mails).unwrap();
+    vault.sync(None, &AtomicBool::new(false), &mut |_| ()).unwrap();
+    let db = rusqlite::Connection::open(dir.path().join("vault.db")).unwrap();
+    let number = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    let text = number("SELECT sum(text_bytes) FROM item");
+    let index = number("SELECT sum(pgsize) FROM dbstat WHERE name <> 'text'");
+    assert!(text > 10_000_000, "{text} bytes of text");
+    assert!(index < text, "{index} bytes of index for {text} of text");
 }

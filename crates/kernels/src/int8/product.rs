@@ -40,7 +40,12 @@ pub(super) struct Bytes<'a> {
     pub(super) stride: usize,
 }
 
-pub(super) fn run(pool: &Pool, products: &mut [super::Product<'_>], x: Bytes<'_>, epilogue: Epilogue) {
+pub(super) fn run(
+    pool: &Pool,
+    products: &mut [super::Product<'_>],
+    x: Bytes<'_>,
+    epilogue: Epilogue,
+) {
     let n = x.scales.len();
     let n_x_blocks = n.div_ceil(X_BLOCK);
     let n_panel_blocks = |w: &PackedWeights| w.rows.div_ceil(PANEL).div_ceil(PANEL_BLOCK);

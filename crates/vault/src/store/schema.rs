@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result};
 
 /// The layout below; `user_version` of the database says which one it has.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// Kinds, roles and weights are stored as the numbers of their enums.
 const TABLES: &str = "
@@ -34,9 +34,8 @@ CREATE TABLE file(
   id INTEGER PRIMARY KEY, source INTEGER NOT NULL REFERENCES source(id), path TEXT NOT NULL,
   size INTEGER NOT NULL, modified_s INTEGER NOT NULL, sha256 BLOB, state INTEGER NOT NULL,
   reason TEXT, hint TEXT, n_items INTEGER NOT NULL DEFAULT 0,
-  has_text INTEGER NOT NULL DEFAULT 0, read_with INTEGER NOT NULL DEFAULT 0,
-  UNIQUE(source, path));
-CREATE INDEX file_state ON file(state, source);
+  has_text INTEGER NOT NULL DEFAULT 0, read_with INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX file_source ON file(source, state);
 
 CREATE TABLE failure(
   id INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES file(id), part TEXT NOT NULL,

@@ -122,6 +122,12 @@ impl Vault {
     }
 }
 
+/// Where a path of the source is stored, and whether this walk met it.
+struct Row {
+    id: i64,
+    seen: bool,
+}
+
 /// A file to read.
 struct Job {
     id: i64,
@@ -224,9 +230,12 @@ impl Run<'_, '_> {
     /// Writes down what the walk saw; returns the files that were stored and are gone.
     fn note(&mut self, entries: &[walk::Entry]) -> Result<Vec<i64>> {
         let source = self.source.id.0;
-        let mut known: HashMap<String, i64> = self.vault.read(|db| {
+        // A source's paths have no index in the database: this is what keeps one row for each.
+        let mut known: HashMap<String, Row> = self.vault.read(|db| {
             let mut files = db.prepare("SELECT path, id FROM file WHERE source = ?1")?;
-            let rows = files.query_map([source], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let rows = files.query_map([source], |row| {
+                Ok((row.get(0)?, Row { id: row.get(1)?, seen: false }))
+            })?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })?;
         // A file changed within the clock's grain of now may change again unseen; it is hashed next time.
@@ -236,8 +245,10 @@ impl Run<'_, '_> {
             self.check()?;
             self.vault.write(|db| {
                 for entry in some {
-                    known.remove(entry.path());
-                    n_files += u64::from(note_entry(db, source, entry, settled_s)?);
+                    let row = known.get(entry.path()).map(|row| row.id);
+                    n_files += u64::from(note_entry(db, source, row, entry, settled_s)?);
+                    let id = row.unwrap_or_else(|| db.last_insert_rowid());
+                    known.insert(entry.path().to_owned(), Row { id, seen: true });
                 }
                 Ok(())
             })?;
@@ -260,8 +271,10 @@ impl Run<'_, '_> {
                 _ => None,
             })
             .collect();
-        known.retain(|path, _| !unlisted.iter().any(|folder| path.starts_with(folder)));
-        let mut vanished: Vec<i64> = known.into_values().collect();
+        known.retain(|path, row| {
+            !row.seen && !unlisted.iter().any(|folder| path.starts_with(folder))
+        });
+        let mut vanished: Vec<i64> = known.into_values().map(|row| row.id).collect();
         vanished.sort_unstable();
         Ok(vanished)
     }
@@ -388,10 +401,11 @@ pub(crate) fn base(root: &Path) -> &Path {
     if root.is_file() { root.parent().unwrap_or(root) } else { root }
 }
 
-/// Writes the row of one entry; true when it is a file to read.
+/// Writes the row of one entry, a new one where it has none; true when it is a file to read.
 fn note_entry(
     db: &Connection,
     source: i64,
+    row: Option<i64>,
     entry: &walk::Entry,
     settled_s: i64,
 ) -> rusqlite::Result<bool> {
@@ -399,20 +413,20 @@ fn note_entry(
         walk::Entry::File { path, bytes, modified_s } => {
             let changed = if *modified_s < settled_s { *modified_s } else { -1 };
             db.prepare_cached(
-                "INSERT INTO file(source, path, size, modified_s, state) VALUES(?1, ?2, ?3, ?4, 0)
-                 ON CONFLICT(source, path) DO UPDATE SET size = ?3, modified_s = ?4,
+                "INSERT INTO file(id, source, path, size, modified_s, state)
+                 VALUES(?6, ?1, ?2, ?3, ?4, 0) ON CONFLICT(id) DO UPDATE SET size = ?3, modified_s = ?4,
                    state = CASE WHEN size = ?3 AND modified_s = ?4 AND ?4 >= 0 AND read_with = ?5
                      AND state IN (1, 2, 3) AND sha256 IS NOT NULL THEN state ELSE 0 END",
             )?
-            .execute(params![source, path, *bytes as i64, changed, READ_WITH])?;
+            .execute(params![source, path, *bytes as i64, changed, READ_WITH, row])?;
             Ok(true)
         }
         walk::Entry::Excluded { path, rule } => {
-            state_without_reading(db, source, path, 4, rule)?;
+            state_without_reading(db, source, row, path, 4, rule)?;
             Ok(false)
         }
         walk::Entry::Failed { path, reason } => {
-            state_without_reading(db, source, path, 3, reason)?;
+            state_without_reading(db, source, row, path, 3, reason)?;
             Ok(false)
         }
     }
@@ -421,15 +435,16 @@ fn note_entry(
 fn state_without_reading(
     db: &Connection,
     source: i64,
+    row: Option<i64>,
     path: &str,
     state: u8,
     reason: &str,
 ) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "INSERT INTO file(source, path, size, modified_s, state, reason) VALUES(?1, ?2, 0, -1, ?3, ?4)
-         ON CONFLICT(source, path) DO UPDATE SET state = ?3, reason = ?4, sha256 = NULL",
+        "INSERT INTO file(id, source, path, size, modified_s, state, reason)
+         VALUES(?5, ?1, ?2, 0, -1, ?3, ?4) ON CONFLICT(id) DO UPDATE SET state = ?3, reason = ?4, sha256 = NULL",
     )?
-    .execute(params![source, path, state, reason])?;
+    .execute(params![source, path, state, reason, row])?;
     Ok(())
 }
 
