@@ -164,7 +164,7 @@ impl Scoring<'_> {
                 }
                 if let Some((&last, others)) = edge.children.split_last() {
                     for &child in others {
-                        let cache = one.cache.copy(one.at);
+                        let cache = one.cache.share(one.at);
                         active.push_back(Active { edge: child, cache, at: one.at });
                     }
                     one.edge = last;

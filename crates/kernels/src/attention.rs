@@ -1,7 +1,7 @@
 //! Attention of one sequence: out = softmax(mask(cap(scale · q kᵀ))) v, head by head.
 //!
-//! Shapes: q, out [n_queries, heads, head_dim]; v [n_keys, kv_heads, head_dim], and as many [`Keys`]; query head h
-//! reads key head h / (heads / kv_heads). The softmax is computed online (arXiv 1805.02867): keys are taken in blocks, a running
+//! Shapes: q, out [n_queries, heads, head_dim]; n_keys keys and values of [kv_heads, head_dim] in [`Block`]s of 64; query
+//! head h reads key head h / (heads / kv_heads). The softmax is computed online (arXiv 1805.02867): keys are taken in blocks, a running
 //! maximum and sum are kept per query, and what was summed under a smaller maximum is scaled down when the maximum
 //! grows. So nothing of size queries × keys is ever stored.
 //!
@@ -18,7 +18,7 @@ mod single;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
-pub use keys::Keys;
+pub use keys::{BlockMut, Keys, put};
 
 use crate::lanes::Lanes;
 use crate::maths;
@@ -118,7 +118,17 @@ pub struct Shape {
 const BLOCKED_QUERIES: usize = 6;
 /// Keys whose softmax is taken together. A whole number of groups and of tiles for every instruction set; scores of one
 /// head stay in small arrays, and 500 keys still make work for eight threads.
-const KEY_BLOCK: usize = 64;
+pub const KEY_BLOCK: usize = 64;
+
+/// [`KEY_BLOCK`] keys and values of a sequence, those of all key heads side by side. The last block of a sequence may
+/// be cut after the last group with a key, and after the last value.
+#[derive(Clone, Copy, Debug)]
+pub struct Block<'a, E> {
+    /// [4, width, 16]: groups of sixteen keys, value by value.
+    pub keys: &'a [E],
+    /// [64, width]
+    pub values: &'a [E],
+}
 
 /// Attention of one sequence; see the module for the formula. A query that sees no key gives zeros.
 ///
@@ -129,8 +139,7 @@ pub fn attend<E: Stored>(
     pool: &Pool,
     out: &mut [f32],
     q: &[f32],
-    k: &Keys<E>,
-    v: &[E],
+    blocks: &[Block<'_, E>],
     shape: &Shape,
 ) {
     let Shape { n_queries, n_keys, heads, kv_heads, head_dim, mask, .. } = *shape;
@@ -140,14 +149,17 @@ pub fn attend<E: Stored>(
         q.len(),
         out.len()
     );
+    let width = kv_heads * head_dim;
+    let holds = |(i, block): (usize, &Block<'_, E>)| {
+        let n = KEY_BLOCK.min(n_keys - i * KEY_BLOCK);
+        block.keys.len() >= n.next_multiple_of(keys::GROUP) * width
+            && block.values.len() >= n * width
+    };
+    let n_blocks = n_keys.div_ceil(KEY_BLOCK);
     assert!(
-        k.len() == n_keys
-            && (n_keys == 0 || k.width() == kv_heads * head_dim)
-            && v.len() == n_keys * kv_heads * head_dim,
-        "k [{}, {}] and v [{}] are not of {shape:?}",
-        k.len(),
-        k.width(),
-        v.len()
+        blocks.len() >= n_blocks && blocks[..n_blocks].iter().enumerate().all(holds),
+        "{} blocks are not the keys and values of {shape:?}",
+        blocks.len()
     );
     if q.is_empty() {
         return;
@@ -160,9 +172,9 @@ pub fn attend<E: Stored>(
         assert!(first + n_queries <= n_keys, "a query stands beyond the keys: {shape:?}");
     }
     if n_queries < BLOCKED_QUERIES {
-        single::attend(pool, out, q, k, v, shape);
+        single::attend(pool, out, q, blocks, shape);
     } else {
-        blocked::attend(pool, out, q, k, v, shape);
+        blocked::attend(pool, out, q, blocks, shape);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::companion;
 use crate::generation::{Cancel, Finish};
 use crate::turn::Turn;
 use crate::{Engine, Error};
-use model::decoder::{KvCache, Part};
+use model::decoder::{KvCache, PAGE_TOKENS, Part};
 use std::panic::AssertUnwindSafe;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -20,6 +20,8 @@ const GUESSES: usize = 8;
 struct Running<'e> {
     turn: Turn<'e>,
     cache: KvCache,
+    /// Whether others may begin with its prompt already.
+    is_shared: bool,
     cancel: Cancel,
     events: Sender<Event>,
 }
@@ -76,16 +78,18 @@ fn admit<'e>(
         let Job { prompt, options, cancel, events } = job;
         match Turn::new(engine, &prompt, &options) {
             Ok(mut turn) => {
-                let (cache, n_cached) = prefixes
-                    .take(turn.prompt())
-                    .unwrap_or_else(|| (KvCache::new(engine.config(), engine.context_len()), 0));
+                let (config, capacity) = (engine.config(), engine.context_len());
+                let cache = prefixes
+                    .take(config, capacity, turn.prompt())
+                    .unwrap_or_else(|| KvCache::new(config, capacity));
+                let n_cached = cache.len();
                 turn.remember(n_cached);
                 let counts = &shared.counts;
                 counts.prompt_tokens.fetch_add(turn.prompt().len() as u64, Ordering::Relaxed);
                 counts.cached_tokens.fetch_add(n_cached as u64, Ordering::Relaxed);
                 // Whoever asked may have left; the first piece will notice.
                 let _ = events.send(Event::Started);
-                running.push(Running { turn, cache, cancel, events });
+                running.push(Running { turn, cache, is_shared: false, cancel, events });
             }
             // Whoever asked may have left; then nobody needs to hear it.
             Err(error) => drop(events.send(Event::Done(Box::new(Err(error))))),
@@ -113,7 +117,10 @@ fn step(
             }
         }
         match outcome {
-            Ok(()) if !one.turn.has_ended() => still.push(one),
+            Ok(()) if !one.turn.has_ended() => {
+                share_prompt(&mut one, prefixes);
+                still.push(one);
+            }
             Ok(()) => leave(shared, one, prefixes),
             Err(error) => drop(one.events.send(Event::Done(Box::new(Err(error))))),
         }
@@ -174,13 +181,23 @@ fn is_answering(one: &Running<'_>) -> bool {
     !one.turn.has_ended() && !one.turn.is_reading_prompt()
 }
 
+/// Lets others begin with a prompt that has just been read, as far as its pages are full.
+fn share_prompt(one: &mut Running<'_>, prefixes: &mut Prefixes) {
+    if one.is_shared || one.turn.is_reading_prompt() {
+        return;
+    }
+    one.is_shared = true;
+    let len = one.turn.prompt().len().min(one.cache.len()) / PAGE_TOKENS * PAGE_TOKENS;
+    prefixes.put(&one.turn.prompt()[..len], &one.cache);
+}
+
 /// Hands the answer over and keeps what was computed for it.
 fn leave(shared: &Shared, mut one: Running<'_>, prefixes: &mut Prefixes) {
     one.turn.close();
     for piece in one.turn.take_pieces() {
         let _ = one.events.send(Event::Piece(piece));
     }
-    prefixes.put(one.turn.read_tokens(), one.cache);
+    prefixes.put(one.turn.read_tokens(), &one.cache);
     let generation = one.turn.into_generation();
     let counts = &shared.counts;
     counts.generated_tokens.fetch_add(generation.tokens.len() as u64, Ordering::Relaxed);

@@ -14,7 +14,7 @@
 use std::ops::Range;
 
 use super::keys::GROUP;
-use super::{KEY_BLOCK, Keys, NO_MAX, Shape, Stored, inverse, join, weigh};
+use super::{Block, KEY_BLOCK, NO_MAX, Shape, Stored, inverse, join, weigh};
 use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
 use crate::matmul::tile::{self, TILE_ROWS, Update};
@@ -28,8 +28,7 @@ pub(super) fn attend<E: Stored>(
     pool: &Pool,
     out: &mut [f32],
     q: &[f32],
-    k: &Keys<E>,
-    v: &[E],
+    blocks: &[Block<'_, E>],
     shape: &Shape,
 ) {
     let out = SharedMut::new(out);
@@ -38,7 +37,7 @@ pub(super) fn attend<E: Stored>(
         let (block_idx, head) = (task_idx / shape.heads, task_idx % shape.heads);
         let start = block_idx * QUERY_BLOCK;
         let queries = start..shape.n_queries.min(start + QUERY_BLOCK);
-        one_block(pool.isa(), out, q, k, v, shape, head, queries);
+        one_head(pool.isa(), out, q, blocks, shape, head, queries);
     });
 }
 
@@ -67,12 +66,11 @@ struct Stats {
     factor: [f32; QUERY_BLOCK],
 }
 
-fn one_block<E: Stored>(
+fn one_head<E: Stored>(
     isa: Isa,
     out: SharedMut<f32>,
     q: &[f32],
-    k: &Keys<E>,
-    v: &[E],
+    blocks: &[Block<'_, E>],
     shape: &Shape,
     head: usize,
     queries: Range<usize>,
@@ -102,8 +100,9 @@ fn one_block<E: Stored>(
         for start in (seen.start / KEY_BLOCK * KEY_BLOCK..seen.end).step_by(KEY_BLOCK) {
             let keys = start..seen.end.min(start + KEY_BLOCK);
             let Buffers { keys: panels, values, .. } = &mut buffers;
-            let v = &v[(start * kv_heads + kv_head) * head_dim..];
-            let (k, stride) = (k.from(start / GROUP, kv_head * head_dim), kv_heads * head_dim);
+            let (head_start, stride) = (kv_head * head_dim, kv_heads * head_dim);
+            let block = &blocks[start / KEY_BLOCK];
+            let (k, v) = (&block.keys[head_start * GROUP..], &block.values[head_start..]);
             let n = keys.len();
             isa.dispatch(Arrange { panels, values, k, v, n, stride, head_dim, padded });
             isa.dispatch(KeyBlock {

@@ -14,7 +14,7 @@
 use std::ops::Range;
 
 use super::keys::GROUP;
-use super::{KEY_BLOCK, Keys, NO_MAX, Shape, Stored, inverse, join, weigh};
+use super::{Block, KEY_BLOCK, NO_MAX, Shape, Stored, inverse, join, weigh};
 use crate::isa::Kernel;
 use crate::lanes::{Lanes, load_part, store_part};
 use crate::pool::Pool;
@@ -24,24 +24,23 @@ pub(super) fn attend<E: Stored>(
     pool: &Pool,
     out: &mut [f32],
     q: &[f32],
-    k: &Keys<E>,
-    v: &[E],
+    blocks: &[Block<'_, E>],
     shape: &Shape,
 ) {
     let Shape { n_queries, n_keys, heads, head_dim, mask, .. } = *shape;
-    let blocks_of = |query: usize| {
+    let seen_blocks = |query: usize| {
         let seen = mask.keys(query, n_keys);
         seen.start / KEY_BLOCK..seen.end.div_ceil(KEY_BLOCK)
     };
-    let n_blocks = (0..n_queries).map(|query| blocks_of(query).len()).max().unwrap_or(0);
+    let n_blocks = (0..n_queries).map(|query| seen_blocks(query).len()).max().unwrap_or(0);
     let width = heads * (head_dim + 2);
     scratch::with(n_queries * n_blocks * width, |parts| {
         let shared = SharedMut::new(parts);
         pool.run(n_queries * n_blocks, |task_idx| {
             let query_idx = task_idx / n_blocks;
-            let blocks = blocks_of(query_idx);
-            let block = blocks.start + task_idx % n_blocks;
-            if block >= blocks.end {
+            let of_query = seen_blocks(query_idx);
+            let block_idx = of_query.start + task_idx % n_blocks;
+            if block_idx >= of_query.end {
                 return;
             }
             // SAFETY: each task has its own part.
@@ -49,35 +48,33 @@ pub(super) fn attend<E: Stored>(
             let (stats, sums) = part.split_at_mut(2 * heads);
             let q = &q[query_idx * heads * head_dim..][..heads * head_dim];
             let seen = mask.keys(query_idx, n_keys);
-            let start = block * KEY_BLOCK;
+            let start = block_idx * KEY_BLOCK;
             let seen = seen.start.max(start) - start..seen.end.min(start + KEY_BLOCK) - start;
-            pool.isa().dispatch(Block { stats, sums, q, k, v, start, seen, shape });
+            let block = blocks[block_idx];
+            pool.isa().dispatch(Partial { stats, sums, q, block, seen, shape });
         });
         for (query_idx, out) in out.chunks_exact_mut(heads * head_dim).enumerate() {
             let parts = &parts[query_idx * n_blocks * width..];
-            let parts = &parts[..blocks_of(query_idx).len() * width];
+            let parts = &parts[..seen_blocks(query_idx).len() * width];
             pool.isa().dispatch(Unite { out, parts, heads, head_dim });
         }
     });
 }
 
 /// One block of keys of one query.
-struct Block<'a, E> {
+struct Partial<'a, E> {
     /// Maximum and sum of each head.
     stats: &'a mut [f32],
     /// [heads, head_dim]
     sums: &'a mut [f32],
     q: &'a [f32],
-    k: &'a Keys<E>,
-    v: &'a [E],
-    /// The block's first key.
-    start: usize,
+    block: Block<'a, E>,
     /// Which of its keys the query sees, at least one.
     seen: Range<usize>,
     shape: &'a Shape,
 }
 
-impl<E: Stored> Kernel for Block<'_, E> {
+impl<E: Stored> Kernel for Partial<'_, E> {
     type Output = ();
 
     #[inline(always)]
@@ -103,7 +100,7 @@ impl<E: Stored> Kernel for Block<'_, E> {
     }
 }
 
-impl<E: Stored> Block<'_, E> {
+impl<E: Stored> Partial<'_, E> {
     /// H query heads from `head` on, which read `kv_head`; scores of G groups of keys at a time.
     #[inline(always)]
     fn heads<L: Lanes, const H: usize, const G: usize>(
@@ -119,7 +116,7 @@ impl<E: Stored> Block<'_, E> {
         let mut scores = [[0.0f32; KEY_BLOCK]; H];
         let (mut group, end) = (self.seen.start / GROUP, self.seen.end.div_ceil(GROUP));
         while group < end {
-            let k = self.k.from(self.start / GROUP + group, kv_head * head_dim);
+            let k = &self.block.keys[(group * stride + kv_head * head_dim) * GROUP..];
             let n = if group + G <= end { G } else { 1 };
             assert!(((n - 1) * stride + head_dim) * GROUP <= k.len());
             let at = group * GROUP;
@@ -138,7 +135,7 @@ impl<E: Stored> Block<'_, E> {
             self.stats[2 * (head + h)] = max;
             self.stats[2 * (head + h) + 1] = sum;
         }
-        let v = &self.v[(self.start * kv_heads + kv_head) * head_dim..];
+        let v = &self.block.values[kv_head * head_dim..];
         assert!((self.seen.end - 1) * stride + head_dim <= v.len());
         // SAFETY: as many rows of `head_dim` as the query sees lie inside v, H inside sums.
         unsafe {

@@ -197,14 +197,15 @@ fn attention(
     let (k, v) = (values(n_keys * kv_heads * head_dim), values(n_keys * kv_heads * head_dim));
     let mut out = vec![0.0; q.len()];
     let mut keys = Keys::new(shape.kv_heads * shape.head_dim);
-    keys.extend(pool, &k);
-    attend(pool, &mut out, &q, &keys, &v, &shape);
+    keys.set(pool, &k);
+    let blocks = keys.blocks(&v);
+    attend(pool, &mut out, &q, &blocks, &shape);
     let mut expected = vec![0.0; q.len()];
     reference::attend(&mut expected, &q, &k, &v, &shape);
     for (got, expected) in out.iter().zip(&expected) {
         verify(name, &size, *got, *expected, 1e-5)?;
     }
-    let seconds = best_seconds(effort, || attend(pool, &mut out, &q, &keys, &v, &shape));
+    let seconds = best_seconds(effort, || attend(pool, &mut out, &q, &blocks, &shape));
     let n_pairs: usize = (0..n_queries).map(|query| mask.keys(query, n_keys).len()).sum();
     let value = (4 * n_pairs * heads * head_dim) as f64 / seconds / 1e9;
     let share_of_peak = Some(value / peaks.f32_gflops);

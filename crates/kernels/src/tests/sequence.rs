@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::{Random, assert_close, every_pool};
-use crate::attention::{Keys, Mask, Shape, Stored, attend};
+use crate::attention::{Block, BlockMut, KEY_BLOCK, Keys, Mask, Shape, Stored, attend, put};
 use crate::pool::Pool;
 use crate::reference;
 use crate::rope::{Layout, Rotation, rotate};
@@ -21,7 +21,7 @@ fn any_shape() -> impl Strategy<Value = Shape> {
 /// Rows of keys, arranged.
 fn keys<E: Stored>(pool: &Pool, rows: &[f32], shape: &Shape) -> Keys<E> {
     let mut keys = Keys::new(shape.kv_heads * shape.head_dim);
-    keys.extend(pool, rows);
+    keys.set(pool, rows);
     keys
 }
 
@@ -38,7 +38,7 @@ proptest! {
         reference::attend(&mut expected, &q, &k, &v, &shape);
         for pool in every_pool() {
             let mut out = vec![f32::NAN; q.len()];
-            attend(&pool, &mut out, &q, &keys(&pool, &k, &shape), &v, &shape);
+            attend(&pool, &mut out, &q, &keys(&pool, &k, &shape).blocks(&v), &shape);
             assert_close(&out, &expected, 5e-6, pool.isa().name());
         }
     }
@@ -57,7 +57,7 @@ proptest! {
         reference::attend(&mut expected, &q, &wide(&k), &wide(&v), &shape);
         for pool in every_pool() {
             let mut out = vec![f32::NAN; q.len()];
-            attend(&pool, &mut out, &q, &keys(&pool, &wide(&k), &shape), &v, &shape);
+            attend(&pool, &mut out, &q, &keys(&pool, &wide(&k), &shape).blocks(&v), &shape);
             assert_close(&out, &expected, 5e-6, pool.isa().name());
         }
     }
@@ -76,8 +76,8 @@ proptest! {
                 let mut out = vec![f32::NAN; q.len()];
                 let (rows, n) = (&rows[..shape.n_keys * kv_width], shape.n_keys * kv_width);
                 match half {
-                    true => attend(&pool, &mut out, q, &keys(&pool, rows, shape), &halves[..n], shape),
-                    false => attend(&pool, &mut out, q, &keys(&pool, rows, shape), &v[..n], shape),
+                    true => attend(&pool, &mut out, q, &keys(&pool, rows, shape).blocks(&halves[..n]), shape),
+                    false => attend(&pool, &mut out, q, &keys(&pool, rows, shape).blocks(&v[..n]), shape),
                 }
                 out
             };
@@ -113,25 +113,24 @@ proptest! {
         let mut expected = vec![0.0; width];
         reference::attend(&mut expected, &q, &rows, &rows, &shape);
         let pool = Pool::new(2);
-        let mut grown = Keys::<f32>::new(width);
-        let mut rest = &rows[..];
+        let block_len = KEY_BLOCK * width;
+        let mut stored = vec![(vec![f32::NAN; block_len], vec![f32::NAN; block_len]); n.div_ceil(KEY_BLOCK)];
+        let mut len = 0;
         for part in parts {
-            grown.try_reserve(part).unwrap();
-            let (now, later) = rest.split_at(part * width);
-            grown.extend(&pool, now);
             // What was cut off comes again.
-            let kept = grown.len().saturating_sub(cut);
-            let mut again = grown.first(kept);
-            grown.truncate(kept);
-            let so_far = rows.len() - later.len();
-            for keys in [&mut grown, &mut again] {
-                keys.extend(&pool, &rows[kept * width..so_far]);
-            }
-            prop_assert_eq!((grown.len(), again.len()), (so_far / width, so_far / width));
-            rest = later;
+            let from = len - cut.min(len);
+            len += part;
+            let mut blocks: Vec<_> = stored[from / KEY_BLOCK..]
+                .iter_mut()
+                .map(|(keys, values)| BlockMut { keys, values })
+                .collect();
+            let rows = &rows[from * width..len * width];
+            put(&pool, &mut blocks, from % KEY_BLOCK, rows, rows, width);
         }
+        let blocks: Vec<_> =
+            stored.iter().map(|(keys, values)| Block { keys, values }).collect();
         let mut out = vec![0.0; width];
-        attend(&pool, &mut out, &q, &grown, &rows, &shape);
+        attend(&pool, &mut out, &q, &blocks, &shape);
         assert_close(&out, &expected, 5e-6, "keys in parts");
     }
 
@@ -143,8 +142,8 @@ proptest! {
         let v = random.values(k.len());
         let (mut alone, mut shared) = (q.clone(), q.clone());
         let pools = [Pool::new(1), Pool::new(3)];
-        attend(&pools[0], &mut alone, &q, &keys(&pools[0], &k, &shape), &v, &shape);
-        attend(&pools[1], &mut shared, &q, &keys(&pools[1], &k, &shape), &v, &shape);
+        attend(&pools[0], &mut alone, &q, &keys(&pools[0], &k, &shape).blocks(&v), &shape);
+        attend(&pools[1], &mut shared, &q, &keys(&pools[1], &k, &shape).blocks(&v), &shape);
         prop_assert!(alone.iter().zip(&shared).all(|(a, b)| a.to_bits() == b.to_bits()));
     }
 
@@ -191,7 +190,7 @@ fn rising_scores_rescale_what_was_summed_before() {
         reference::attend(&mut expected, &q, &k, &v, &shape);
         for pool in every_pool() {
             let mut out = vec![0.0; q.len()];
-            attend(&pool, &mut out, &q, &keys(&pool, &k, &shape), &v, &shape);
+            attend(&pool, &mut out, &q, &keys(&pool, &k, &shape).blocks(&v), &shape);
             assert_close(&out, &expected, 1e-5, pool.isa().name());
         }
     }

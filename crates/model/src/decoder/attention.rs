@@ -8,7 +8,7 @@ use kernels::norm::rms_norm_in_place;
 use kernels::pool::Pool;
 use kernels::rope::{self, Rotation};
 
-use super::cache::{Layer, Remembered};
+use super::cache::Layer;
 use super::layer::Names;
 use super::norm::gain;
 use super::parts::Segment;
@@ -111,12 +111,8 @@ impl Attention {
             let gathered = &mut gathered.values[own.clone()];
             let queries = &queries[own];
             match remembered {
-                Layer::Full(Remembered { keys, values }) => {
-                    attention::attend(pool, gathered, queries, keys, values, &shape);
-                }
-                Layer::Half(Remembered { keys, values }) => {
-                    attention::attend(pool, gathered, queries, keys, values, &shape);
-                }
+                Layer::Full(blocks) => attention::attend(pool, gathered, queries, &blocks, &shape),
+                Layer::Half(blocks) => attention::attend(pool, gathered, queries, &blocks, &shape),
             }
         }
         gathered.refresh(pool, query_width, *precision);

@@ -1,13 +1,23 @@
 //! What a decoder remembers of the tokens it has seen.
+//!
+//! ```text
+//! cache of one text    page ─ page ─ page ─ page        64 positions of all layers each
+//! another's                    └──── page ─ page        shares the two it begins with
+//! ```
+//! A page that several caches share is not written to: who adds positions to a shared last page gets a copy of it first.
 
 use std::collections::TryReserveError;
+use std::sync::Arc;
 
 use half::f16;
-use kernels::attention::{Keys, Stored};
+use kernels::attention::{self, Block, BlockMut, KEY_BLOCK, Stored};
 use kernels::pool::Pool;
 
 use crate::Error;
 use crate::config::DecoderConfig;
+
+/// Positions of a page.
+pub const PAGE_TOKENS: usize = KEY_BLOCK;
 
 /// Keys and values of every layer for the positions seen so far: as f32, or as half floats for a decoder that
 /// computes in [`super::Precision::Fast`] from quantised weights. The first tokens decide; a cache that
@@ -16,81 +26,127 @@ use crate::config::DecoderConfig;
 /// Memory grows with the number of positions, up to the capacity; see [`KvCache::bytes_per_token`].
 #[derive(Debug)]
 pub struct KvCache {
-    layers: Vec<Layer>,
+    /// Pages for `len` positions, or for some more.
+    pages: Pages,
     len: usize,
     capacity: usize,
+    n_layers: usize,
     /// Values of one position in one layer's keys.
     width: usize,
 }
 
-/// One layer's keys and values.
-#[derive(Debug, Clone)]
-pub(super) enum Layer {
-    Full(Remembered<f32>),
-    Half(Remembered<f16>),
+#[derive(Clone, Debug)]
+enum Pages {
+    Full(Vec<Arc<Values<f32>>>),
+    Half(Vec<Arc<Values<f16>>>),
 }
 
-/// Keys and values `[len, kv_heads, head_dim]` of a layer, stored in one way.
-#[derive(Debug, Clone)]
-pub(super) struct Remembered<E> {
-    pub(super) keys: Keys<E>,
-    pub(super) values: Vec<E>,
+/// [`PAGE_TOKENS`] positions of every layer, shared by the caches that hold it.
+#[derive(Clone, Debug)]
+pub struct Page(Shared);
+
+#[derive(Clone, Debug)]
+enum Shared {
+    Full(Arc<Values<f32>>),
+    Half(Arc<Values<f16>>),
 }
 
-impl<E: Stored> Remembered<E> {
-    fn none(width: usize) -> Self {
-        Self { keys: Keys::new(width), values: Vec::new() }
+/// Of each layer in turn a block of keys and one of values, [`PAGE_TOKENS`] · width numbers each.
+#[derive(Clone, Debug)]
+struct Values<E> {
+    keys: Vec<E>,
+    values: Vec<E>,
+}
+
+/// One layer's part of the pages.
+pub(super) enum Layer<'a> {
+    Full(Vec<Block<'a, f32>>),
+    Half(Vec<Block<'a, f16>>),
+}
+
+fn room<E>(len: usize) -> Result<Vec<E>, TryReserveError> {
+    let mut room = Vec::new();
+    room.try_reserve_exact(len)?;
+    Ok(room)
+}
+
+impl<E: Stored> Values<E> {
+    fn new(len: usize) -> Result<Self, TryReserveError> {
+        let (mut keys, mut values) = (room(len)?, room(len)?);
+        keys.resize(len, E::ZERO);
+        values.resize(len, E::ZERO);
+        Ok(Self { keys, values })
     }
 
-    fn truncate(&mut self, len: usize) {
-        self.values.truncate(len * self.keys.width());
-        self.keys.truncate(len);
+    fn copy(&self) -> Result<Self, TryReserveError> {
+        let (mut keys, mut values) = (room(self.keys.len())?, room(self.values.len())?);
+        keys.extend_from_slice(&self.keys);
+        values.extend_from_slice(&self.values);
+        Ok(Self { keys, values })
     }
 
-    fn first(&self, len: usize) -> Self {
-        let values = self.values[..len * self.keys.width()].to_vec();
-        Self { keys: self.keys.first(len), values }
+    fn layer(&self, layer_idx: usize, len: usize) -> Block<'_, E> {
+        let part = layer_idx * len..(layer_idx + 1) * len;
+        Block { keys: &self.keys[part.clone()], values: &self.values[part] }
     }
 
-    fn reserve(&mut self, n_tokens: usize) -> Result<(), TryReserveError> {
-        self.keys.try_reserve(n_tokens)?;
-        self.values.try_reserve(n_tokens.saturating_mul(self.keys.width()))
-    }
-
-    fn extend(&mut self, pool: &Pool, keys: &[f32], values: &[f32]) {
-        self.keys.extend(pool, keys);
-        let start = self.values.len();
-        self.values.resize(start + values.len(), E::ZERO);
-        E::convert(&mut self.values[start..], values);
+    fn layer_mut(&mut self, layer_idx: usize, len: usize) -> BlockMut<'_, E> {
+        let part = layer_idx * len..(layer_idx + 1) * len;
+        BlockMut { keys: &mut self.keys[part.clone()], values: &mut self.values[part] }
     }
 }
 
-impl Layer {
-    fn empty(width: usize, compact: bool) -> Self {
-        match compact {
-            true => Self::Half(Remembered::none(width)),
-            false => Self::Full(Remembered::none(width)),
+/// `n_pages` pages of `len` numbers, of which those from `first` on are nobody else's.
+fn make_room<E: Stored>(
+    pages: &mut Vec<Arc<Values<E>>>,
+    first: usize,
+    n_pages: usize,
+    len: usize,
+) -> Result<(), TryReserveError> {
+    for page in pages.iter_mut().take(n_pages).skip(first) {
+        if Arc::get_mut(page).is_none() {
+            *page = Arc::new(page.copy()?);
         }
     }
-
-    fn truncate(&mut self, len: usize) {
-        match self {
-            Self::Full(remembered) => remembered.truncate(len),
-            Self::Half(remembered) => remembered.truncate(len),
-        }
+    pages.try_reserve(n_pages.saturating_sub(pages.len()))?;
+    while pages.len() < n_pages {
+        pages.push(Arc::new(Values::new(len)?));
     }
+    Ok(())
+}
 
-    fn first(&self, len: usize) -> Self {
-        match self {
-            Self::Full(remembered) => Self::Full(remembered.first(len)),
-            Self::Half(remembered) => Self::Half(remembered.first(len)),
-        }
-    }
+/// Where new positions go, and how long a layer's block is.
+struct Place {
+    layer_idx: usize,
+    first: usize,
+    width: usize,
+}
 
-    fn reserve(&mut self, n_tokens: usize) -> Result<(), TryReserveError> {
+/// Writes keys and values [n, width] into pages that are nobody else's; all that the layer then remembers.
+fn append<'a, E: Stored>(
+    pool: &Pool,
+    pages: &'a mut [Arc<Values<E>>],
+    at: &Place,
+    keys: &[f32],
+    values: &[f32],
+) -> Vec<Block<'a, E>> {
+    let Place { layer_idx, first, width } = *at;
+    let len = PAGE_TOKENS * width;
+    let n_pages = (first + keys.len() / width).div_ceil(PAGE_TOKENS);
+    let pages = &mut pages[..n_pages];
+    let mut blocks: Vec<_> = pages[first / PAGE_TOKENS..]
+        .iter_mut()
+        .map(|page| Arc::make_mut(page).layer_mut(layer_idx, len))
+        .collect();
+    attention::put(pool, &mut blocks, first % PAGE_TOKENS, keys, values, width);
+    pages.iter().map(|page| page.layer(layer_idx, len)).collect()
+}
+
+impl Pages {
+    fn truncate(&mut self, n_pages: usize) {
         match self {
-            Self::Full(remembered) => remembered.reserve(n_tokens),
-            Self::Half(remembered) => remembered.reserve(n_tokens),
+            Self::Full(pages) => pages.truncate(n_pages),
+            Self::Half(pages) => pages.truncate(n_pages),
         }
     }
 }
@@ -98,9 +154,43 @@ impl Layer {
 impl KvCache {
     /// An empty cache for at most `capacity` positions, whatever the model's context length.
     pub fn new(config: &DecoderConfig, capacity: usize) -> Self {
-        let width = config.kv_width();
-        let layers = (0..config.n_layers()).map(|_| Layer::empty(width, false)).collect();
-        Self { layers, len: 0, capacity, width }
+        let (n_layers, width) = (config.n_layers(), config.kv_width());
+        Self { pages: Pages::Full(Vec::new()), len: 0, capacity, n_layers, width }
+    }
+
+    /// A cache that remembers the first `len` positions of `pages`, which caches of the same model gave.
+    ///
+    /// # Panics
+    /// When there are not so many positions, or `capacity` is less, or some pages hold f32 and others half floats.
+    pub fn with_pages(config: &DecoderConfig, capacity: usize, pages: &[Page], len: usize) -> Self {
+        let n_pages = len.div_ceil(PAGE_TOKENS);
+        assert!(len <= capacity && n_pages <= pages.len(), "{len} positions have no place");
+        let mut cache = Self::new(config, capacity);
+        cache.len = len;
+        for Page(page) in &pages[..n_pages] {
+            match (&mut cache.pages, page) {
+                (Pages::Full(all), Shared::Full(page)) => all.push(Arc::clone(page)),
+                (Pages::Half(all), Shared::Half(page)) => all.push(Arc::clone(page)),
+                (Pages::Full(all), Shared::Half(page)) if all.is_empty() => {
+                    cache.pages = Pages::Half(vec![Arc::clone(page)]);
+                }
+                _ => panic!("pages of different kinds"),
+            }
+        }
+        cache
+    }
+
+    /// The pages of all positions, to be shared; the last may be filled in part.
+    pub fn pages(&self) -> Vec<Page> {
+        let n_pages = self.len.div_ceil(PAGE_TOKENS);
+        match &self.pages {
+            Pages::Full(all) => {
+                all[..n_pages].iter().map(|page| Page(Shared::Full(Arc::clone(page)))).collect()
+            }
+            Pages::Half(all) => {
+                all[..n_pages].iter().map(|page| Page(Shared::Half(Arc::clone(page)))).collect()
+            }
+        }
     }
 
     /// Positions remembered.
@@ -122,18 +212,21 @@ impl KvCache {
         if len >= self.len {
             return;
         }
-        self.layers.iter_mut().for_each(|layer| layer.truncate(len));
+        // A page more than needed stays: what was guessed wrongly comes again.
+        self.pages.truncate(len.div_ceil(PAGE_TOKENS) + 1);
         self.len = len;
     }
 
-    /// A cache of its own for the first `len` positions.
-    pub fn copy(&self, len: usize) -> Self {
+    /// A cache that goes its own way after the first `len` positions.
+    pub fn share(&self, len: usize) -> Self {
         let len = len.min(self.len);
-        let layers = self.layers.iter().map(|layer| layer.first(len)).collect();
-        Self { layers, len, capacity: self.capacity, width: self.width }
+        let mut pages = self.pages.clone();
+        pages.truncate(len.div_ceil(PAGE_TOKENS));
+        Self { pages, len, ..*self }
     }
 
-    /// Memory that each remembered position takes at most; half of it where half floats are kept.
+    /// Memory that each remembered position takes at most; half of it where half floats are kept. Pages are taken
+    /// whole.
     pub fn bytes_per_token(config: &DecoderConfig) -> usize {
         config.n_layers() * 2 * config.kv_width() * size_of::<f32>()
     }
@@ -146,41 +239,43 @@ impl KvCache {
         n_tokens: usize,
         compact: bool,
     ) -> Result<(), Error> {
-        let width = config.kv_width();
-        let fits = (self.layers.len(), self.width) == (config.n_layers(), width);
+        let fits = (self.n_layers, self.width) == (config.n_layers(), config.kv_width());
         assert!(fits, "the cache belongs to another model");
         let needed = self.len.saturating_add(n_tokens);
         if needed > self.capacity {
             return Err(Error::Context { needed, capacity: self.capacity });
         }
-        for layer in &mut self.layers {
-            if self.len == 0 && compact != matches!(layer, Layer::Half(_)) {
-                *layer = Layer::empty(width, compact);
-            }
-            layer.reserve(n_tokens).map_err(|_| Error::Memory {
-                what: "key-value cache",
-                bytes: n_tokens.saturating_mul(Self::bytes_per_token(config)),
-            })?;
+        if n_tokens == 0 {
+            return Ok(());
         }
-        Ok(())
+        if self.len == 0 && compact != matches!(self.pages, Pages::Half(_)) {
+            self.pages = if compact { Pages::Half(Vec::new()) } else { Pages::Full(Vec::new()) };
+        }
+        let (first, n_pages) = (self.len / PAGE_TOKENS, needed.div_ceil(PAGE_TOKENS));
+        let page_len = self.n_layers * PAGE_TOKENS * self.width;
+        let made = match &mut self.pages {
+            Pages::Full(pages) => make_room(pages, first, n_pages, page_len),
+            Pages::Half(pages) => make_room(pages, first, n_pages, page_len),
+        };
+        made.map_err(|_| Error::Memory {
+            what: "key-value cache",
+            bytes: n_tokens.saturating_mul(Self::bytes_per_token(config)),
+        })
     }
 
-    /// Appends new positions to a layer; returns all that it remembers.
+    /// Appends new positions, for which room was made, to a layer; returns all that it remembers.
     pub(super) fn append(
         &mut self,
         pool: &Pool,
         layer_idx: usize,
         keys: &[f32],
         values: &[f32],
-    ) -> &Layer {
-        let layer = &mut self.layers[layer_idx];
-        // After a pass that broke off half-way there may be more than is counted.
-        layer.truncate(self.len);
-        match layer {
-            Layer::Full(remembered) => remembered.extend(pool, keys, values),
-            Layer::Half(remembered) => remembered.extend(pool, keys, values),
+    ) -> Layer<'_> {
+        let at = Place { layer_idx, first: self.len, width: self.width };
+        match &mut self.pages {
+            Pages::Full(pages) => Layer::Full(append(pool, pages, &at, keys, values)),
+            Pages::Half(pages) => Layer::Half(append(pool, pages, &at, keys, values)),
         }
-        layer
     }
 
     pub(super) fn advance(&mut self, n_tokens: usize) {

@@ -42,7 +42,7 @@ pub use crate::weights::linear::Precision;
 use crate::weights::linear::multiply_all;
 use crate::weights::split::QkvOrder;
 use crate::weights::{StoredMatrix, Weights};
-pub use cache::KvCache;
+pub use cache::{KvCache, PAGE_TOKENS, Page};
 use layer::Layer;
 use norm::Norm;
 pub use parts::Part;

@@ -120,9 +120,8 @@ impl Layer {
                 soft_cap: None,
             };
             let (q, k, v) = (&queries[span.clone()], &keys[span.clone()], &values[span.clone()]);
-            arranged.truncate(0);
-            arranged.extend(pool, k);
-            attention::attend(pool, &mut gathered[span.clone()], q, &arranged, v, &shape);
+            arranged.set(pool, k);
+            attention::attend(pool, &mut gathered[span.clone()], q, &arranged.blocks(v), &shape);
             start = span.end;
         }
         self.output.apply(pool, x, gathered, Epilogue::Add, precision);
