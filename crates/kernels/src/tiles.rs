@@ -2,7 +2,7 @@
 //!
 //! Eight registers hold a tile each, 16 rows of 64 bytes; one instruction multiplies two of them and adds 16 × 16 sums
 //! to a third: of bytes the work of 256 vector instructions, in sixteen cycles. Rust has no stable intrinsics for them, so
-//! the loops are written in assembly (`gemm/split/product.rs`, `int8/tile.rs`, `rounded/panel/tile.rs`); whoever runs one
+//! the loops are written in assembly (`gemm/split/product.rs`, `int8/tile.rs`); whoever runs one
 //! holds a [`Tiles`]. (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18.)
 
 use std::arch::asm;
@@ -48,19 +48,6 @@ impl Tiles {
     pub(crate) fn configure(self) -> Configured {
         let config = WHOLE;
         // SAFETY: `self` says that tiles exist, and the configuration is a valid one.
-        unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const config, options(readonly, nostack)) };
-        Configured(())
-    }
-
-    /// The same for sums of products of `k` ≤ 64 bytes, a multiple of 4: tiles 4 and 5 have 16 rows of `k` bytes, 6 and 7
-    /// have `k` / 4 whole rows.
-    #[inline(always)]
-    pub(crate) fn configure_bytes(self, k: usize) -> Configured {
-        assert!((4..=64).contains(&k) && k.is_multiple_of(4), "{k} bytes make no tile");
-        let mut config = WHOLE;
-        config.row_bytes[4..6].fill(k as u16);
-        config.rows[6..8].fill(k as u8 / 4);
-        // SAFETY: as in `configure`.
         unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const config, options(readonly, nostack)) };
         Configured(())
     }
