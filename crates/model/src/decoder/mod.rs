@@ -207,18 +207,19 @@ impl Decoder {
         }
     }
 
-    /// Logits of the wanted rows of the residual stream, appended to `logits`.
-    fn run_head(
+    /// Logits of the wanted rows of the residual stream, at the beginning of `logits`; what is left of it.
+    fn run_head<'l>(
         &self,
         pool: &Pool,
         scratch: &mut Scratch,
         wanted: &[Range<usize>],
-        logits: &mut Vec<f32>,
-    ) {
+        logits: &'l mut [f32],
+    ) -> &'l mut [f32] {
         let (hidden, vocab) = (self.config.hidden, self.config.vocab);
         let n_rows: usize = wanted.iter().map(Range::len).sum();
+        let (logits, left) = logits.split_at_mut(n_rows * vocab);
         if n_rows == 0 {
-            return;
+            return left;
         }
         // The rows move together at the front; their layers are done.
         let mut row = 0;
@@ -229,13 +230,12 @@ impl Decoder {
         scratch.normed.values.resize(n_rows * hidden, 0.0);
         self.output_norm.apply(pool, &mut scratch.normed.values, &scratch.x[..n_rows * hidden]);
         scratch.normed.refresh(pool, hidden, self.precision);
-        let start = logits.len();
-        logits.resize(start + n_rows * vocab, 0.0);
         let head = self.head.as_ref().unwrap_or(&self.embedding).view();
-        multiply_all(pool, std::iter::once((head, &mut logits[start..])), &scratch.normed);
+        multiply_all(pool, std::iter::once((head, &mut *logits)), &scratch.normed);
         if let Some(cap) = self.config.logit_soft_cap {
-            kernels::activation::soft_cap(pool, &mut logits[start..], cap);
+            kernels::activation::soft_cap(pool, logits, cap);
         }
+        left
     }
 }
 

@@ -77,27 +77,29 @@ impl Decoder {
         // A product of two checked sizes may still be more than this machine has.
         let n_values = parts.iter().map(Part::n_rows).sum::<usize>().saturating_mul(vocab);
         let bytes = n_values.saturating_mul(size_of::<f32>());
-        logits.clear();
-        logits.try_reserve_exact(n_values).map_err(|_| Error::Memory { what: "logits", bytes })?;
+        // What stands there is written over: a step of the same text needs no zeros.
+        let more = n_values.saturating_sub(logits.len());
+        logits.try_reserve_exact(more).map_err(|_| Error::Memory { what: "logits", bytes })?;
+        logits.resize(n_values, 0.0);
         let mut scratch = self.idle.take();
-        let mut done = (0, 0);
+        let (mut done, mut left) = ((0, 0), logits.as_mut_slice());
         while let Some((next, ranges)) = pass(parts, done) {
-            self.run_pass(pool, &mut scratch, &mut parts[done.0..], &ranges, logits);
+            left = self.run_pass(pool, &mut scratch, &mut parts[done.0..], &ranges, left);
             done = next;
         }
         self.idle.give(scratch);
         Ok(())
     }
 
-    /// One pass over `ranges` of the tokens of the first parts.
-    fn run_pass(
+    /// One pass over `ranges` of the tokens of the first parts; what is left of `logits` for the next ones.
+    fn run_pass<'l>(
         &self,
         pool: &Pool,
         scratch: &mut Scratch,
         parts: &mut [Part<'_>],
         ranges: &[Range<usize>],
-        logits: &mut Vec<f32>,
-    ) {
+        logits: &'l mut [f32],
+    ) -> &'l mut [f32] {
         scratch.resize(&self.config, ranges.iter().map(Range::len).sum());
         scratch.precision = self.precision;
         scratch.positions.clear();
@@ -116,7 +118,7 @@ impl Decoder {
         for segment in segments {
             segment.cache.advance(segment.n_tokens);
         }
-        self.run_head(pool, scratch, &wanted, logits);
+        self.run_head(pool, scratch, &wanted, logits)
     }
 
     fn embed(&self, x: &mut [f32], first_row: usize, tokens: &[u32]) {
