@@ -434,7 +434,10 @@ fn a_model_that_chooses_writes_no_word_and_a_small_one_is_not_asked() {
         match answer.step {
             Step::Choose => {
                 n_chosen += 1;
-                assert!(answer.answer.contains(answer.sources[0].quote.trim()), "{answer:?}");
+                // Which passage it chooses hangs on the last bits; the answer shows a paragraph's end as a space.
+                let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+                let quote = words(&answer.sources[0].quote);
+                assert!(words(&answer.answer).contains(&quote), "{answer:?}");
             }
             step => assert_eq!(step, Step::Abstain, "{answer:?}"),
         }

@@ -282,6 +282,29 @@ mod tests {
         Sampling { temperature: 1.0, ..Sampling::default() }
     }
 
+    /// Around the borders of blocks and lines, with equals, infinities and what is no number.
+    #[test]
+    fn the_largest_is_the_first_of_the_largest_wherever_it_stands() {
+        let slowly = |logits: &[f32]| {
+            let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let fine = !logits.iter().any(|logit| logit.is_nan()) && top.is_finite();
+            fine.then(|| logits.iter().position(|logit| *logit == top).unwrap() as u32)
+        };
+        for len in [1usize, 15, 16, 17, 1023, 1024, 1025, 2048, 2500] {
+            for place in [0, 1, 14, 15, 16, 1022, 1023, 1024, 1040, len - 1] {
+                let Some(last) = len.checked_sub(1 + place) else { continue };
+                for special in [2.0, f32::NEG_INFINITY, f32::INFINITY, f32::NAN, -0.0] {
+                    let mut logits: Vec<f32> = (0..len).map(|i| -((i * 7 % 5) as f32)).collect();
+                    logits[place] = special;
+                    logits[last] = 2.0_f32.min(special);
+                    let found = largest(&logits).map(|candidate| candidate.id);
+                    assert_eq!(found, slowly(&logits), "{special} at {place} of {len}");
+                }
+            }
+        }
+        assert_eq!(largest(&[]), None);
+    }
+
     #[test]
     fn greedy_takes_the_first_of_the_largest_and_ignores_the_seed() {
         for seed in 0..20 {
