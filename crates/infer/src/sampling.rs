@@ -237,8 +237,7 @@ fn largest(logits: &[f32]) -> Option<Candidate> {
     }
     let (logit, start) = best;
     let place = logits.get(start..)?.iter().position(|other| *other == logit)?;
-    let is_finite = logit > f32::NEG_INFINITY && logit < f32::INFINITY;
-    is_finite.then_some(Candidate { logit, id: (start + place) as u32 })
+    logit.is_finite().then_some(Candidate { logit, id: (start + place) as u32 })
 }
 
 /// The `n`-th number in [0, 1) of the sequence that belongs to `seed`.

@@ -94,9 +94,9 @@ impl Prefixes {
         let mut node = ROOT;
         let tokens = &tokens[..cache.len().min(tokens.len())];
         for (tokens, page) in tokens.chunks(PAGE_TOKENS).zip(cache.pages()) {
-            let known = self.nodes[&node].children.clone();
+            let mut children = self.nodes[&node].children.iter().copied();
             // What begins with these tokens has them too.
-            let known = known.into_iter().find(|id| self.nodes[id].tokens.starts_with(tokens));
+            let known = children.find(|id| self.nodes[id].tokens.starts_with(tokens));
             node = known.unwrap_or_else(|| self.insert(node, tokens, page));
             if let Some(node) = self.nodes.get_mut(&node) {
                 node.used = self.clock;

@@ -20,7 +20,7 @@ use crate::store::lock;
 const PRESCAN_ABOVE: usize = 60_000;
 const PRESCAN_KEEPS: usize = 4_000;
 /// Rows a thread is worth starting for, some hundred microseconds.
-const PART_ROWS: u32 = 32_768;
+const PART_ROWS: usize = 32_768;
 
 /// The vectors in memory, by model.
 #[derive(Default)]
@@ -182,15 +182,18 @@ impl Store {
         n: usize,
         prescan_above: usize,
     ) -> Vec<(u32, f32)> {
-        let counts = |row: u32| {
-            let chunk = self.chunks[row as usize];
+        let counts = |row: &u32| {
+            let chunk = self.chunks[*row as usize];
             // An older vector of the same chunk is superseded.
-            allowed(chunk) && self.rows[chunk as usize] == row
+            allowed(chunk) && self.rows[chunk as usize] == *row
         };
-        let rows = if self.chunks.len() > prescan_above {
-            self.prescan(query, &counts, PRESCAN_KEEPS)
+        let rows = on_all_threads(self.chunks.len(), |part| {
+            (part.start as u32..part.end as u32).filter(counts).collect()
+        });
+        let rows = if rows.len() > prescan_above {
+            self.prescan(query, &rows, PRESCAN_KEEPS)
         } else {
-            (0..self.chunks.len() as u32).filter(|row| counts(*row)).collect()
+            rows
         };
         let mut scored: Vec<(u32, f32)> = rows
             .iter()
@@ -205,54 +208,51 @@ impl Store {
         scored
     }
 
-    /// At least `keep` of the rows that count (all that tie with the last) whose signs differ least from the query's; all
-    /// if there are fewer. On all threads: a million rows are 48 MB and some thirteen milliseconds of one.
-    fn prescan(
-        &self,
-        query: &Quantised,
-        counts: &(dyn Fn(u32) -> bool + Sync),
-        keep: usize,
-    ) -> Vec<u32> {
+    /// At least `keep` rows (all that tie with the last) whose signs differ least from the query's.
+    fn prescan(&self, query: &Quantised, rows: &[u32], keep: usize) -> Vec<u32> {
         let words = self.dims.div_ceil(64);
         let mut signs = Vec::new();
         push_signs(&mut signs, &query.codes);
-        let distance = |row: u32| -> u16 {
+        let distance = |&row: &u32| -> u16 {
             let row = &self.signs[row as usize * words..(row as usize + 1) * words];
             row.iter().zip(&signs).map(|(a, b)| (a ^ b).count_ones() as u16).sum()
         };
-        let measure = |part: Range<u32>| -> Vec<(u32, u16)> {
-            part.filter(|row| counts(*row)).map(|row| (row, distance(row))).collect()
-        };
-        let n = self.chunks.len() as u32;
-        let n_threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
-        let part = n.div_ceil(n_threads).max(PART_ROWS);
-        let parts: Vec<Vec<(u32, u16)>> = std::thread::scope(|scope| {
-            let measure = &measure;
-            let mut starts = (0..n).step_by(part as usize);
-            let own = starts.next();
-            let others: Vec<_> = starts
-                .map(|start| scope.spawn(move || measure(start..n.min(start + part))))
-                .collect();
-            let own = own.map(|start| measure(start..n.min(start + part)));
-            let others = others.into_iter().map(|thread| match thread.join() {
-                Ok(measured) => measured,
-                Err(panic) => std::panic::resume_unwind(panic),
-            });
-            own.into_iter().chain(others).collect()
-        });
-        let mut of_distance = vec![0usize; self.dims + 1];
-        for (_, distance) in parts.iter().flatten() {
-            of_distance[usize::from(*distance)] += 1;
+        let distances =
+            on_all_threads(rows.len(), |part| rows[part].iter().map(distance).collect());
+        let mut counts = vec![0usize; self.dims + 1];
+        for &distance in &distances {
+            counts[usize::from(distance)] += 1;
         }
         let mut so_far = 0;
-        let limit = of_distance.iter().position(|count| {
+        let limit = counts.iter().position(|count| {
             so_far += count;
             so_far >= keep
         });
         let limit = limit.unwrap_or(self.dims);
-        let near = |(_, distance): &&(u32, u16)| usize::from(*distance) <= limit;
-        parts.iter().flatten().filter(near).map(|(row, _)| *row).collect()
+        let near = |(_, distance): &(&u32, &u16)| usize::from(**distance) <= limit;
+        rows.iter().zip(&distances).filter(near).map(|(row, _)| *row).collect()
     }
+}
+
+/// What `work` makes of parts of `0..n`, one after the other: the signs of a million vectors are 48 MB and some
+/// thirteen milliseconds of one thread. A few rows are not worth another thread.
+fn on_all_threads<T: Send>(n: usize, work: impl Fn(Range<usize>) -> Vec<T> + Sync) -> Vec<T> {
+    let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let len = n.div_ceil(n_threads).max(PART_ROWS);
+    let part = |start: usize| start..n.min(start + len);
+    std::thread::scope(|scope| {
+        let work = &work;
+        let others: Vec<_> =
+            (len..n).step_by(len).map(|start| scope.spawn(move || work(part(start)))).collect();
+        let mut all = work(part(0));
+        for thread in others {
+            match thread.join() {
+                Ok(more) => all.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all
+    })
 }
 
 fn push_signs(signs: &mut Vec<u64>, codes: &[i8]) {

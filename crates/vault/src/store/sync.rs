@@ -245,10 +245,16 @@ impl Run<'_, '_> {
             self.check()?;
             self.vault.write(|db| {
                 for entry in some {
-                    let row = known.get(entry.path()).map(|row| row.id);
-                    n_files += u64::from(note_entry(db, source, row, entry, settled_s)?);
-                    let id = row.unwrap_or_else(|| db.last_insert_rowid());
-                    known.insert(entry.path().to_owned(), Row { id, seen: true });
+                    let row = known.get_mut(entry.path());
+                    let id = row.as_ref().map(|row| row.id);
+                    n_files += u64::from(note_entry(db, source, id, entry, settled_s)?);
+                    match row {
+                        Some(row) => row.seen = true,
+                        None => {
+                            let id = db.last_insert_rowid();
+                            known.insert(entry.path().to_owned(), Row { id, seen: true });
+                        }
+                    }
                 }
                 Ok(())
             })?;

@@ -42,7 +42,10 @@ pub(super) trait Sign {
     /// Whether p is greater than it should be by [`super::shift`].
     const IS_SHIFTED: bool = false;
     fn dot<L: Lanes>(lanes: L, sum: L::I, p: L::I, q: L::I) -> L::I;
-    fn widen<L: Lanes>(lanes: L, sum: L::I) -> L::I;
+    #[inline(always)]
+    fn widen<L: Lanes>(_: L, sum: L::I) -> L::I {
+        sum
+    }
 }
 
 /// A group fits 16 bits in `RUNS` parts.
@@ -72,10 +75,6 @@ impl Sign for Signed {
     fn dot<L: Lanes>(lanes: L, sum: L::I, p: L::I, q: L::I) -> L::I {
         lanes.dot_signed(sum, p, q)
     }
-    #[inline(always)]
-    fn widen<L: Lanes>(_: L, sum: L::I) -> L::I {
-        sum
-    }
 }
 
 impl Sign for Shifted {
@@ -85,10 +84,6 @@ impl Sign for Shifted {
     #[inline(always)]
     fn dot<L: Lanes>(lanes: L, sum: L::I, p: L::I, q: L::I) -> L::I {
         lanes.dot_bytes(sum, p, q)
-    }
-    #[inline(always)]
-    fn widen<L: Lanes>(_: L, sum: L::I) -> L::I {
-        sum
     }
 }
 
