@@ -7,9 +7,15 @@
 //! A decoder calls `run` a few hundred times per token, so a call must cost a microsecond, not a system call: idle
 //! threads spin for a while before they sleep.
 //!
-//! The hand-over is one atomic word, the ticket: a generation number above the count of tasks not yet claimed. A
-//! thread claims a task by decrementing the count with compare-and-swap. That succeeds only while the generation is
-//! the one it saw, and a claimed task keeps the caller from returning, so the job it points to is alive.
+//! Tasks that lie near each other mostly touch data that do, and operations follow each other over the same rows: what one
+//! wrote the next reads. So each thread has a range of the tasks as its own and begins with it; when
+//! it is through, it takes from the ranges of others. Rows then stay in the cache of one core from operation to operation.
+//!
+//! The hand-over is one atomic word, the ticket: a generation number above the count of tasks. Each thread's range has a word
+//! too, with the generation it was last claimed from and how many tasks of that generation were: one of an older generation
+//! stands for a range nobody has begun, so that putting a job out writes no word but the ticket. A thread
+//! claims a task by compare-and-swap on the range's word. That succeeds only while a task of the generation it saw is left, and a
+//! claimed task keeps the caller from returning, so the job it points to is alive.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
@@ -18,7 +24,7 @@ use std::thread::JoinHandle;
 
 use crate::isa::Isa;
 
-/// Bits of the ticket that count unclaimed tasks; the generation above them does not wrap within a machine's life.
+/// Bits of the words that count tasks; the generation above them does not wrap within a machine's life.
 const COUNT_BITS: u32 = 24;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
 
@@ -38,13 +44,21 @@ pub struct Pool {
 }
 
 struct Shared {
+    /// Generation and count of tasks.
     ticket: AtomicU64,
+    /// Per thread, the caller's first.
+    ranges: Vec<Claimed>,
     job: AtomicPtr<Job<'static>>,
     stop: AtomicBool,
     n_sleeping: AtomicUsize,
     sleep: Mutex<()>,
     wake: Condvar,
 }
+
+/// How many tasks of a thread's range were claimed, below the generation they belong to; on a cache line of its own.
+#[derive(Default)]
+#[repr(align(64))]
+struct Claimed(AtomicU64);
 
 struct Job<'a> {
     task: &'a (dyn Fn(usize) + Sync),
@@ -62,6 +76,7 @@ impl Pool {
     pub fn with_isa(n_threads: usize, isa: Isa) -> Self {
         let shared = Arc::new(Shared {
             ticket: AtomicU64::new(0),
+            ranges: (0..n_threads.max(1)).map(|_| Claimed::default()).collect(),
             job: AtomicPtr::new(std::ptr::null_mut()),
             stop: AtomicBool::new(false),
             n_sleeping: AtomicUsize::new(0),
@@ -73,7 +88,7 @@ impl Pool {
             .map_while(|idx| {
                 let shared = Arc::clone(&shared);
                 let name = format!("kernels-{idx}");
-                std::thread::Builder::new().name(name).spawn(move || shared.work()).ok()
+                std::thread::Builder::new().name(name).spawn(move || shared.work(idx)).ok()
             })
             .collect();
         Self { isa, shared, workers, busy: Mutex::new(()) }
@@ -119,7 +134,7 @@ impl Pool {
             drop(shared.sleep.lock().unwrap_or_else(PoisonError::into_inner));
             shared.wake.notify_all();
         }
-        while shared.claim_and_run() {}
+        shared.work_on(0);
         let mut spins = 0;
         while job.n_finished.load(Ordering::Acquire) < n_tasks {
             spins += 1;
@@ -148,28 +163,42 @@ impl Drop for Pool {
 }
 
 impl Shared {
-    /// Claims one task and runs it; false when none is left.
-    fn claim_and_run(&self) -> bool {
-        let mut ticket = self.ticket.load(Ordering::Acquire);
+    /// Runs tasks of the current generation until none is left to claim, those of the thread's own range first.
+    /// Returns the generation.
+    fn work_on(&self, thread: usize) -> u64 {
+        let ticket = self.ticket.load(Ordering::SeqCst);
+        let n_ranges = self.ranges.len();
+        for step in 0..n_ranges {
+            while self.claim_and_run(ticket, (thread + step) % n_ranges) {}
+        }
+        ticket >> COUNT_BITS
+    }
+
+    /// Claims one task of a range and runs it; false when none is left, or the ticket's generation is over.
+    fn claim_and_run(&self, ticket: u64, range: usize) -> bool {
+        let (generation, n_tasks) = (ticket >> COUNT_BITS, (ticket & COUNT_MASK) as usize);
+        let start = |range: usize| (range * n_tasks).div_ceil(self.ranges.len());
+        let (first, n) = (start(range), start(range + 1) - start(range));
+        let word = &self.ranges[range].0;
+        let mut before = word.load(Ordering::Acquire);
         loop {
-            let n_left = ticket & COUNT_MASK;
-            if n_left == 0 {
+            let is_begun = before >> COUNT_BITS == generation;
+            let n_claimed = if is_begun { before & COUNT_MASK } else { 0 };
+            if before >> COUNT_BITS > generation || n_claimed >= n as u64 {
                 return false;
             }
             let job = self.job.load(Ordering::Relaxed);
-            let claimed = self.ticket.compare_exchange_weak(
-                ticket,
-                ticket - 1,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            );
+            let after = generation << COUNT_BITS | (n_claimed + 1);
+            let claimed =
+                word.compare_exchange_weak(before, after, Ordering::AcqRel, Ordering::Acquire);
             match claimed {
-                Err(now) => ticket = now,
+                Err(now) => before = now,
                 Ok(_) => {
-                    // SAFETY: the exchange succeeded, so no new job was put out since the pointer was read, and the
-                    // caller that owns the job waits for the task just claimed.
+                    // SAFETY: the exchange succeeded, so a task of this generation was left and no later job was put
+                    // out before; nor was the pointer an earlier one, for it was stored before the ticket. The caller
+                    // that owns the job waits for the task just claimed.
                     let job = unsafe { &*job };
-                    let run = AssertUnwindSafe(|| (job.task)(n_left as usize - 1));
+                    let run = AssertUnwindSafe(|| (job.task)(first + n_claimed as usize));
                     if catch_unwind(run).is_err() {
                         job.panicked.store(true, Ordering::Relaxed);
                     }
@@ -182,29 +211,31 @@ impl Shared {
     }
 
     /// The life of a worker.
-    fn work(&self) {
+    fn work(&self, thread: usize) {
+        // The generation whose tasks are all claimed.
+        let mut done = 0;
         while !self.stop.load(Ordering::Relaxed) {
             let mut spins = 0;
-            while spins < SPINS_BEFORE_SLEEP && !self.has_tasks() {
+            while spins < SPINS_BEFORE_SLEEP && !self.is_after(done) {
                 spins += 1;
                 std::hint::spin_loop();
             }
-            if self.has_tasks() {
-                while self.claim_and_run() {}
+            if self.is_after(done) {
+                done = self.work_on(thread);
             } else {
-                self.fall_asleep();
+                self.fall_asleep(done);
             }
         }
     }
 
-    fn has_tasks(&self) -> bool {
-        self.ticket.load(Ordering::SeqCst) & COUNT_MASK > 0
+    fn is_after(&self, generation: u64) -> bool {
+        self.ticket.load(Ordering::SeqCst) >> COUNT_BITS > generation
     }
 
-    fn fall_asleep(&self) {
+    fn fall_asleep(&self, done: u64) {
         let mut guard = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
         self.n_sleeping.fetch_add(1, Ordering::SeqCst);
-        while !self.has_tasks() && !self.stop.load(Ordering::SeqCst) {
+        while !self.is_after(done) && !self.stop.load(Ordering::SeqCst) {
             guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
         }
         self.n_sleeping.fetch_sub(1, Ordering::SeqCst);
@@ -217,13 +248,31 @@ mod tests {
 
     #[test]
     fn every_task_runs_exactly_once() {
-        let pool = Pool::new(4);
-        for n_tasks in [0, 1, 2, 3, 4, 5, 63, 1000] {
-            let counts: Vec<AtomicUsize> = (0..n_tasks).map(|_| AtomicUsize::new(0)).collect();
-            pool.run(n_tasks, |idx| {
-                counts[idx].fetch_add(1, Ordering::Relaxed);
+        for n_threads in [1, 2, 3, 7] {
+            let pool = Pool::new(n_threads);
+            for n_tasks in [0, 1, 2, 3, 4, 5, 6, 7, 8, 63, 1000] {
+                let counts: Vec<AtomicUsize> = (0..n_tasks).map(|_| AtomicUsize::new(0)).collect();
+                pool.run(n_tasks, |idx| {
+                    counts[idx].fetch_add(1, Ordering::Relaxed);
+                });
+                assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_thread_begins_with_its_own_range() {
+        let pool = Pool::new(2);
+        let caller = std::thread::current().id();
+        for _ in 0..100 {
+            // Both first tasks wait for each other, so each thread has one.
+            let meeting = std::sync::Barrier::new(2);
+            pool.run(10, |idx| {
+                if idx == 0 || idx == 5 {
+                    meeting.wait();
+                    assert_eq!(std::thread::current().id() == caller, idx == 0);
+                }
             });
-            assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1));
         }
     }
 

@@ -3,13 +3,14 @@
 //! ```text
 //! for each block of KEY_BLOCK keys that any query of the task sees
 //!     keys [head_dim][keys] and values [keys][head_dim] as f32, padded to whole tiles
-//!     scores [queries, keys] = q · kᵀ
-//!     per query: scores → weights within the block; joined with what came before
-//!     sums [queries, head_dim] += factor · weights · v
+//!     for each GROUP_QUERIES queries
+//!         scores [queries, keys] = q · kᵀ
+//!         per query: scores → weights within the block; joined with what came before
+//!         sums [queries, head_dim] = before · sums + factor · weights · v
 //! out = sums / running sum
 //! ```
-//! With 96 queries and 64 keys of 64 values the working set (keys, values, scores, sums) is 80 KB, in the
-//! second-level cache. Under a causal mask each tile of six queries stops at the last key that one of them sees.
+//! Keys, values and the scores of a group are 44 KB where a key has 64 values, and stay in the first-level cache or close to it; the
+//! sums of 96 queries are 24 KB more. Under a causal mask each tile of six queries stops at the last key that one of them sees.
 
 use std::ops::Range;
 
@@ -23,6 +24,8 @@ use crate::scratch::{self, SharedMut};
 
 /// With 48 the keys of 128 queries are made ready three times instead of twice, and it was 4–7 % slower.
 const QUERY_BLOCK: usize = 96;
+/// Queries whose scores exist at one time. A whole number of tiles and of vectors.
+const GROUP_QUERIES: usize = 48;
 
 pub(super) fn attend<E: Stored>(
     pool: &Pool,
@@ -47,7 +50,7 @@ struct Buffers<'a> {
     keys: &'a mut [f32],
     /// [KEY_BLOCK][padded].
     values: &'a mut [f32],
-    /// [QUERY_BLOCK][KEY_BLOCK].
+    /// [GROUP_QUERIES][KEY_BLOCK].
     scores: &'a mut [f32],
     /// [QUERY_BLOCK][padded].
     sums: &'a mut [f32],
@@ -78,12 +81,11 @@ fn one_head<E: Stored>(
     let Shape { n_keys, heads, kv_heads, head_dim, mask, .. } = *shape;
     let padded = head_dim.next_multiple_of(2 * isa.lanes());
     let sizes =
-        [head_dim * KEY_BLOCK, KEY_BLOCK * padded, QUERY_BLOCK * KEY_BLOCK, QUERY_BLOCK * padded];
+        [head_dim * KEY_BLOCK, KEY_BLOCK * padded, GROUP_QUERIES * KEY_BLOCK, QUERY_BLOCK * padded];
     scratch::with(sizes.iter().sum(), |buffer| {
         let (keys, buffer) = buffer.split_at_mut(sizes[0]);
         let (values, buffer) = buffer.split_at_mut(sizes[1]);
         let (scores, sums) = buffer.split_at_mut(sizes[2]);
-        sums.fill(0.0);
         let mut buffers = Buffers { keys, values, scores, sums };
         let none = [0.0; QUERY_BLOCK];
         let mut stats = Stats {
@@ -96,6 +98,9 @@ fn one_head<E: Stored>(
         };
         // What any query sees: the first query starts first, the last ends last.
         let seen = mask.keys(queries.start, n_keys).start..mask.keys(queries.end - 1, n_keys).end;
+        if seen.is_empty() {
+            buffers.sums.fill(0.0);
+        }
         let kv_head = head / (heads / kv_heads);
         for start in (seen.start / KEY_BLOCK * KEY_BLOCK..seen.end).step_by(KEY_BLOCK) {
             let keys = start..seen.end.min(start + KEY_BLOCK);
@@ -113,17 +118,19 @@ fn one_head<E: Stored>(
                 head,
                 queries: queries.clone(),
                 keys,
+                is_first: start <= seen.start,
                 padded,
             });
         }
-        for (i, query_idx) in queries.enumerate() {
-            // SAFETY: each task has its own head of its own queries.
-            let out = unsafe { out.part((query_idx * heads + head) * head_dim, head_dim) };
-            let inverse = inverse(stats.sum[i]);
-            for (out, sum) in out.iter_mut().zip(&buffers.sums[i * padded..]) {
-                *out = sum * inverse;
-            }
-        }
+        isa.dispatch(Finish {
+            out,
+            sums: buffers.sums,
+            stats: &stats,
+            shape,
+            head,
+            queries,
+            padded,
+        });
     });
 }
 
@@ -196,6 +203,8 @@ struct KeyBlock<'a, 'b> {
     head: usize,
     queries: Range<usize>,
     keys: Range<usize>,
+    /// There are no sums yet.
+    is_first: bool,
     padded: usize,
 }
 
@@ -204,19 +213,34 @@ impl Kernel for KeyBlock<'_, '_> {
 
     #[inline(always)]
     fn run<L: Lanes>(mut self, lanes: L) {
+        for first in (0..self.queries.len()).step_by(GROUP_QUERIES) {
+            let group = first..self.queries.len().min(first + GROUP_QUERIES);
+            self.score(lanes, group.clone());
+            self.weigh(lanes, group.clone());
+            self.add_values(lanes, group);
+        }
+    }
+}
+
+impl KeyBlock<'_, '_> {
+    /// scores = q · kᵀ for a group of the task's queries.
+    #[inline(always)]
+    fn score<L: Lanes>(&mut self, lanes: L, group: Range<usize>) {
         let Shape { heads, head_dim, .. } = *self.shape;
-        let n_queries = self.queries.len();
         let width = 2 * L::N;
-        for first in (0..n_queries).step_by(TILE_ROWS) {
-            let n_rows = TILE_ROWS.min(n_queries - first);
+        for first in group.clone().step_by(TILE_ROWS) {
+            let n_rows = TILE_ROWS.min(group.end - first);
             let n_keys = self.n_seen(first + n_rows - 1);
             let q_start = ((self.queries.start + first) * heads + self.head) * head_dim;
             for key in (0..n_keys).step_by(width) {
-                // SAFETY: scores are [QUERY_BLOCK][KEY_BLOCK], panels [head_dim][width]; q has these queries.
+                // SAFETY: scores are [GROUP_QUERIES][KEY_BLOCK], panels [head_dim][width]; q has these queries.
                 unsafe {
                     tile::multiply(
                         lanes,
-                        self.buffers.scores.as_mut_ptr().add(first * KEY_BLOCK + key),
+                        self.buffers
+                            .scores
+                            .as_mut_ptr()
+                            .add((first - group.start) * KEY_BLOCK + key),
                         KEY_BLOCK,
                         self.q.as_ptr().add(q_start),
                         heads * head_dim,
@@ -230,10 +254,24 @@ impl Kernel for KeyBlock<'_, '_> {
                 }
             }
         }
-        self.weigh(lanes);
-        for first in (0..n_queries).step_by(TILE_ROWS) {
-            let n_rows = TILE_ROWS.min(n_queries - first);
+    }
+
+    /// The group's sums take in this block's values.
+    #[inline(always)]
+    fn add_values<L: Lanes>(&mut self, lanes: L, group: Range<usize>) {
+        let width = 2 * L::N;
+        for first in group.clone().step_by(TILE_ROWS) {
+            let n_rows = TILE_ROWS.min(group.end - first);
             let n_keys = self.n_seen(first + n_rows - 1);
+            let Stats { before, factor, .. } = &*self.stats;
+            let update = match self.is_first {
+                // Nothing before, and a factor of one.
+                true => Update::Replace,
+                false => Update::Blend {
+                    before: before[first..].as_ptr(),
+                    factor: factor[first..].as_ptr(),
+                },
+            };
             for dim in (0..self.padded).step_by(width) {
                 // SAFETY: sums and values have rows of `padded`, a multiple of the width; weights of KEY_BLOCK.
                 unsafe {
@@ -241,25 +279,20 @@ impl Kernel for KeyBlock<'_, '_> {
                         lanes,
                         self.buffers.sums.as_mut_ptr().add(first * self.padded + dim),
                         self.padded,
-                        self.buffers.scores.as_ptr().add(first * KEY_BLOCK),
+                        self.buffers.scores.as_ptr().add((first - group.start) * KEY_BLOCK),
                         KEY_BLOCK,
                         self.buffers.values.as_ptr().add(dim),
                         self.padded,
                         n_keys,
                         n_rows,
                         width,
-                        Update::Blend {
-                            before: self.stats.before.as_ptr().add(first),
-                            factor: self.stats.factor.as_ptr().add(first),
-                        },
+                        update,
                     );
                 }
             }
         }
     }
-}
 
-impl KeyBlock<'_, '_> {
     /// Keys of this block up to the last that query `i` of the task sees; earlier queries see no later ones.
     #[inline(always)]
     fn n_seen(&self, i: usize) -> usize {
@@ -267,13 +300,13 @@ impl KeyBlock<'_, '_> {
         end.clamp(self.keys.start, self.keys.end) - self.keys.start
     }
 
-    /// Scores become weights, and the block's maxima and sums join those of the blocks before.
+    /// Scores of a group become weights, and the block's maxima and sums join those of the blocks before.
     #[inline(always)]
-    fn weigh<L: Lanes>(&mut self, lanes: L) {
+    fn weigh<L: Lanes>(&mut self, lanes: L, group: Range<usize>) {
         let Shape { mask, scale, soft_cap, n_keys, .. } = *self.shape;
         let (scores, _) = self.buffers.scores.as_chunks_mut::<KEY_BLOCK>();
-        for (i, (query_idx, scores)) in self.queries.clone().zip(scores).enumerate() {
-            let seen = mask.keys(query_idx, n_keys);
+        for (i, scores) in group.clone().zip(scores) {
+            let seen = mask.keys(self.queries.start + i, n_keys);
             let from = seen.start.clamp(self.keys.start, self.keys.end) - self.keys.start;
             let to = seen.end.clamp(self.keys.start, self.keys.end) - self.keys.start;
             let (max, sum) = if from < to {
@@ -286,7 +319,7 @@ impl KeyBlock<'_, '_> {
             self.stats.block_sum[i] = sum;
         }
         let Stats { max, sum, block_max, block_sum, before, factor } = &mut *self.stats;
-        for i in (0..self.queries.len()).step_by(L::N) {
+        for i in group.step_by(L::N) {
             // SAFETY: i is below QUERY_BLOCK, which is a whole number of vectors.
             unsafe {
                 let mut running =
@@ -298,6 +331,35 @@ impl KeyBlock<'_, '_> {
                 lanes.store(sum.as_mut_ptr().add(i), running[1]);
                 lanes.store(before.as_mut_ptr().add(i), factors.0);
                 lanes.store(factor.as_mut_ptr().add(i), factors.1);
+            }
+        }
+    }
+}
+
+/// Sums of weighted values, divided by the sums of weights, to their places.
+struct Finish<'a> {
+    out: SharedMut<f32>,
+    sums: &'a [f32],
+    stats: &'a Stats,
+    shape: &'a Shape,
+    head: usize,
+    queries: Range<usize>,
+    padded: usize,
+}
+
+impl Kernel for Finish<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        let Shape { heads, head_dim, .. } = *self.shape;
+        for (i, query_idx) in self.queries.enumerate() {
+            // SAFETY: each task has its own head of its own queries.
+            let out =
+                unsafe { self.out.part((query_idx * heads + self.head) * head_dim, head_dim) };
+            let inverse = inverse(self.stats.sum[i]);
+            for (out, sum) in out.iter_mut().zip(&self.sums[i * self.padded..]) {
+                *out = sum * inverse;
             }
         }
     }

@@ -49,18 +49,19 @@ pub(super) fn run(
     let n = x.scales.len();
     let n_x_blocks = n.div_ceil(X_BLOCK);
     let n_panel_blocks = |w: &PackedWeights| w.rows.div_ceil(PANEL).div_ceil(PANEL_BLOCK);
-    let n_tasks = products.iter().map(|p| n_x_blocks * n_panel_blocks(p.w)).sum();
+    let n_panel_blocks_of_all = products.iter().map(|p| n_panel_blocks(p.w)).sum::<usize>();
     let products: Vec<_> =
         products.iter_mut().map(|p| (SharedMut::new(p.y), p.w, p.bias)).collect();
-    pool.run(n_tasks, |task_idx| {
-        let mut task_idx = task_idx;
+    // Neighbouring tasks share rows of x.
+    pool.run(n_x_blocks * n_panel_blocks_of_all, |task_idx| {
+        let (x_block, mut panel_block) =
+            (task_idx / n_panel_blocks_of_all, task_idx % n_panel_blocks_of_all);
         for &(y, w, bias) in &products {
             let n_panel_blocks = n_panel_blocks(w);
-            if task_idx >= n_x_blocks * n_panel_blocks {
-                task_idx -= n_x_blocks * n_panel_blocks;
+            if panel_block >= n_panel_blocks {
+                panel_block -= n_panel_blocks;
                 continue;
             }
-            let (x_block, panel_block) = (task_idx / n_panel_blocks, task_idx % n_panel_blocks);
             let n_panels = w.rows.div_ceil(PANEL);
             let part = Part {
                 y,

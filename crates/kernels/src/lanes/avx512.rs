@@ -162,6 +162,10 @@ impl<const VNNI: bool> Lanes for Avx512<VNNI> {
         proven!(_mm512_castsi512_ps(v))
     }
     #[inline(always)]
+    fn times_power_of_two(self, v: __m512, n: __m512) -> __m512 {
+        proven!(_mm512_scalef_ps(v, n))
+    }
+    #[inline(always)]
     unsafe fn load_int(self, from: *const i8) -> __m512i {
         // SAFETY: as in `load`.
         unsafe { _mm512_loadu_si512(from.cast()) }

@@ -69,6 +69,14 @@ pub(crate) trait Lanes: Copy {
     fn round_to_int(self, v: Self::F) -> Self::I;
     /// The same bits, read as f32.
     fn float_from_bits(self, v: Self::I) -> Self::F;
+    /// `v · 2^n` for whole n from −126 to 128; for other n whatever comes of it.
+    #[inline(always)]
+    fn times_power_of_two(self, v: Self::F, n: Self::F) -> Self::F {
+        // n = 128 does not fit one power of two, so half of 2^n is applied as a factor and half as a doubling.
+        let exponent = self.add_int(self.round_to_int(n), self.splat_int(126));
+        let half = self.mul(v, self.float_from_bits(self.shift_left::<23>(exponent)));
+        self.add(half, half)
+    }
 
     /// `4 N` bytes, taken as N i32.
     /// # Safety
