@@ -259,8 +259,8 @@ const PLACE_WORDS: &[&str] = &[
 pub fn times(sentence: &str, written: Option<&ZonedDateTime>) -> Vec<Resolved> {
     let Some(written) = written else { return Vec::new() };
     let lean = match when::lean_of(sentence) {
-        Lean::Past => Lean::Past,
-        _ => Lean::Future,
+        Lean::Either => Lean::Written,
+        said => said,
     };
     when::find(sentence, written, lean)
 }

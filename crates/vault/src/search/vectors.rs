@@ -330,4 +330,21 @@ mod tests {
         assert_eq!(near.len(), 10);
         assert!(near.iter().all(|(chunk, _)| chunk % 2 == 0));
     }
+    #[test]
+    fn what_a_filter_leaves_is_compared_whole_when_it_is_few() {
+        let vectors = vectors(20_000, 64);
+        let store = store_of(&vectors);
+        let few = |chunk: u32| chunk % 10 < 7;
+        let nearest = |prescan_above| {
+            let of = |probe: usize| {
+                let query = Quantised::of(&vectors[probe * 37]);
+                store.nearest(&query, &few, 200, prescan_above)
+            };
+            (0..20).map(of).collect::<Vec<_>>()
+        };
+        let exact = nearest(usize::MAX);
+        assert_ne!(exact, nearest(0), "by signs alone some are missed");
+        // More vectors than that, but fewer that the filter leaves.
+        assert_eq!(exact, nearest(15_000));
+    }
 }

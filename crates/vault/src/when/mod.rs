@@ -15,7 +15,7 @@
 //! - *last 3 days*: from that many days before today to the end of today. *next 3 days*: the mirror image.
 //! - *since* reaches to the end of today; *until / by* a day to come starts today; *before* and *after* are open.
 //! - A day or month without a year follows the tense ([`Lean`]); when the sentence has none, the
-//!   occurrence between nine months ago and three months ahead. A bare weekday or day of the month ("on
+//!   occurrence between nine months ago and three months ahead, in what was written to tell rather than to ask three ago and nine ahead. A bare weekday or day of the month ("on
 //!   Tuesday", "on the 3rd") is the coming one then.
 //! - Morning 06–12, afternoon 12–18, evening 18–24, night 22–06; a clock time is one minute long.
 
@@ -74,8 +74,10 @@ pub enum Lean {
     Past,
     /// The first that is not over: "what happens on Tuesday".
     Future,
-    /// The sentence does not say.
+    /// The sentence does not say, and asks: the one between nine months ago and three months ahead.
     Either,
+    /// The sentence does not say, and was written for somebody to read: three months ago to nine ahead.
+    Written,
 }
 
 /// One time expression found in a text.

@@ -129,9 +129,10 @@ impl Grammar<'_> {
         let chosen = match self.lean {
             Lean::Past => past.or(future),
             Lean::Future => future.or(past),
-            Lean::Either => {
-                let from = calendar::shift(self.now, -9, Unit::Month)?;
-                let until = calendar::shift(self.now, 3, Unit::Month)?;
+            Lean::Either | Lean::Written => {
+                let (back, ahead) = if self.lean == Lean::Either { (-9, 3) } else { (-3, 9) };
+                let from = calendar::shift(self.now, back, Unit::Month)?;
+                let until = calendar::shift(self.now, ahead, Unit::Month)?;
                 let inside =
                     |c: &&Interval| c.start.is_some_and(|start| start >= from && start < until);
                 candidates.iter().find(inside).or(past)

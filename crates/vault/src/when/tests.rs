@@ -104,6 +104,20 @@ fn a_sources_own_date_is_the_clock_for_its_words() {
 }
 
 #[test]
+fn what_was_written_means_the_months_around_it() {
+    let written: ZonedDateTime = "2026-09-10T09:00[Europe/Berlin]".parse().expect("valid");
+    for (text, year) in [
+        ("promised for the end of August", 2026),
+        ("the fair on 3 May", 2027),
+        ("rent for 15 July", 2026),
+        ("the invoice of December", 2026),
+    ] {
+        let found = find(text, &written, Lean::Written);
+        assert!(found[0].text.ends_with(&year.to_string()), "{text}: {found:?}");
+    }
+}
+
+#[test]
 fn the_owners_zone_decides_when_a_day_begins() {
     let tokyo: ZonedDateTime = "2026-11-24T10:30[Asia/Tokyo]".parse().expect("valid");
     let berlin = one("today");
