@@ -7,15 +7,15 @@
 //! A decoder calls `run` a few hundred times per token, so a call must cost a microsecond, not a system call: idle
 //! threads spin for a while before they sleep.
 //!
-//! Tasks that lie near each other mostly touch data that do, and operations follow each other over the same rows: what one
-//! wrote the next reads. So each thread has a range of the tasks as its own and begins with it; when
-//! it is through, it takes from the ranges of others. Rows then stay in the cache of one core from operation to operation.
+//! Tasks that lie near each other mostly touch data that do, and operations follow each other over the same rows: what
+//! one wrote the next reads. So each thread has a range of the tasks as its own and begins with it; when it is through,
+//! it takes from the ranges of others. Rows then stay in the cache of one core from operation to operation.
 //!
-//! The hand-over is one atomic word, the ticket: a generation number above the count of tasks. Each thread's range has a word
-//! too, with the generation it was last claimed from and how many tasks of that generation were: one of an older generation
-//! stands for a range nobody has begun, so that putting a job out writes no word but the ticket. A thread
-//! claims a task by compare-and-swap on the range's word. That succeeds only while a task of the generation it saw is left, and a
-//! claimed task keeps the caller from returning, so the job it points to is alive.
+//! The hand-over is one atomic word, the ticket: a generation number above the count of tasks. Each thread's range has
+//! a word too, with the generation it was last claimed from and how many tasks of that generation were: one of an older
+//! generation stands for a range nobody has begun, so that putting a job out writes no word but the ticket. A thread
+//! claims a task by compare-and-swap on the range's word. That succeeds only while a task of the generation it saw is
+//! left, and a claimed task keeps the caller from returning, so the job it points to is alive.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
@@ -148,6 +148,23 @@ impl Pool {
             resume_unwind(Box::new("a task of a kernel panicked; its message stands above"));
         }
     }
+}
+
+/// Which of several items a task belongs to and its number there, when item i has `n_tasks(i)` of the tasks, in order.
+pub(crate) fn locate<T>(
+    items: &[T],
+    task_idx: usize,
+    n_tasks: impl Fn(&T) -> usize,
+) -> (usize, usize) {
+    let mut left = task_idx;
+    for (idx, item) in items.iter().enumerate() {
+        let n = n_tasks(item);
+        if left < n {
+            return (idx, left);
+        }
+        left -= n;
+    }
+    unreachable!("task {task_idx} belongs to no item")
 }
 
 impl Drop for Pool {

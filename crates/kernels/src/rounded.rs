@@ -276,20 +276,3 @@ struct Target<'a> {
     y: SharedMut<f32>,
     w: Matrix<'a>,
 }
-
-/// Which target a task belongs to and its number there, when target i has `n_tasks(i)` tasks.
-fn locate(
-    targets: &[Target<'_>],
-    task_idx: usize,
-    n_tasks: impl Fn(&Target<'_>) -> usize,
-) -> (usize, usize) {
-    let mut left = task_idx;
-    for (idx, target) in targets.iter().enumerate() {
-        let n = n_tasks(target);
-        if left < n {
-            return (idx, left);
-        }
-        left -= n;
-    }
-    unreachable!("task {task_idx} belongs to no product")
-}

@@ -9,8 +9,9 @@
 //!         sums [queries, head_dim] = before · sums + factor · weights · v
 //! out = sums / running sum
 //! ```
-//! Keys, values and the scores of a group are 44 KB where a key has 64 values, and stay in the first-level cache or close to it; the
-//! sums of 96 queries are 24 KB more. Under a causal mask each tile of six queries stops at the last key that one of them sees.
+//! Keys, values and the scores of a group are 44 KB where a key has 64 values, and stay in the first-level cache or close
+//! to it; the sums of 96 queries are 24 KB more. Under a causal mask each tile of six queries stops at the last key that
+//! one of them sees.
 
 use std::ops::Range;
 
@@ -86,6 +87,7 @@ fn one_head<E: Stored>(
         let (keys, buffer) = buffer.split_at_mut(sizes[0]);
         let (values, buffer) = buffer.split_at_mut(sizes[1]);
         let (scores, sums) = buffer.split_at_mut(sizes[2]);
+        sums.fill(0.0);
         let mut buffers = Buffers { keys, values, scores, sums };
         let none = [0.0; QUERY_BLOCK];
         let mut stats = Stats {
@@ -98,9 +100,6 @@ fn one_head<E: Stored>(
         };
         // What any query sees: the first query starts first, the last ends last.
         let seen = mask.keys(queries.start, n_keys).start..mask.keys(queries.end - 1, n_keys).end;
-        if seen.is_empty() {
-            buffers.sums.fill(0.0);
-        }
         let kv_head = head / (heads / kv_heads);
         for start in (seen.start / KEY_BLOCK * KEY_BLOCK..seen.end).step_by(KEY_BLOCK) {
             let keys = start..seen.end.min(start + KEY_BLOCK);
@@ -118,7 +117,6 @@ fn one_head<E: Stored>(
                 head,
                 queries: queries.clone(),
                 keys,
-                is_first: start <= seen.start,
                 padded,
             });
         }
@@ -203,8 +201,6 @@ struct KeyBlock<'a, 'b> {
     head: usize,
     queries: Range<usize>,
     keys: Range<usize>,
-    /// There are no sums yet.
-    is_first: bool,
     padded: usize,
 }
 
@@ -263,15 +259,6 @@ impl KeyBlock<'_, '_> {
         for first in group.clone().step_by(TILE_ROWS) {
             let n_rows = TILE_ROWS.min(group.end - first);
             let n_keys = self.n_seen(first + n_rows - 1);
-            let Stats { before, factor, .. } = &*self.stats;
-            let update = match self.is_first {
-                // Nothing before, and a factor of one.
-                true => Update::Replace,
-                false => Update::Blend {
-                    before: before[first..].as_ptr(),
-                    factor: factor[first..].as_ptr(),
-                },
-            };
             for dim in (0..self.padded).step_by(width) {
                 // SAFETY: sums and values have rows of `padded`, a multiple of the width; weights of KEY_BLOCK.
                 unsafe {
@@ -286,7 +273,10 @@ impl KeyBlock<'_, '_> {
                         n_keys,
                         n_rows,
                         width,
-                        update,
+                        Update::Blend {
+                            before: self.stats.before.as_ptr().add(first),
+                            factor: self.stats.factor.as_ptr().add(first),
+                        },
                     );
                 }
             }

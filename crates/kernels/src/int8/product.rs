@@ -19,7 +19,7 @@ use super::{Epilogue, PANEL, PackedWeights};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::maths;
-use crate::pool::Pool;
+use crate::pool::{Pool, locate};
 use crate::scratch::SharedMut;
 #[cfg(target_arch = "x86_64")]
 use crate::tiles::{TILE, Tiles};
@@ -48,36 +48,31 @@ pub(super) fn run(
 ) {
     let n = x.scales.len();
     let n_x_blocks = n.div_ceil(X_BLOCK);
-    let n_panel_blocks = |w: &PackedWeights| w.rows.div_ceil(PANEL).div_ceil(PANEL_BLOCK);
-    let n_panel_blocks_of_all = products.iter().map(|p| n_panel_blocks(p.w)).sum::<usize>();
     let products: Vec<_> =
         products.iter_mut().map(|p| (SharedMut::new(p.y), p.w, p.bias)).collect();
+    let n_panels = |w: &PackedWeights| w.rows.div_ceil(PANEL);
+    let n_panel_blocks =
+        |product: &(_, &PackedWeights, _)| n_panels(product.1).div_ceil(PANEL_BLOCK);
+    let total: usize = products.iter().map(n_panel_blocks).sum();
     // Neighbouring tasks share rows of x.
-    pool.run(n_x_blocks * n_panel_blocks_of_all, |task_idx| {
-        let (x_block, mut panel_block) =
-            (task_idx / n_panel_blocks_of_all, task_idx % n_panel_blocks_of_all);
-        for &(y, w, bias) in &products {
-            let n_panel_blocks = n_panel_blocks(w);
-            if panel_block >= n_panel_blocks {
-                panel_block -= n_panel_blocks;
-                continue;
-            }
-            let n_panels = w.rows.div_ceil(PANEL);
-            let part = Part {
-                y,
-                x,
-                w,
-                bias,
-                x_rows: x_block * X_BLOCK..n.min((x_block + 1) * X_BLOCK),
-                panels: panel_block * PANEL_BLOCK..n_panels.min((panel_block + 1) * PANEL_BLOCK),
-                #[cfg(target_arch = "x86_64")]
-                tiles: pool.isa().tiles(),
-            };
-            return match epilogue {
-                Epilogue::None => pool.isa().dispatch_bytes(With::<_, Plain>(part, Plain)),
-                Epilogue::Gelu => pool.isa().dispatch_bytes(With::<_, Gelu>(part, Gelu)),
-                Epilogue::Add => pool.isa().dispatch_bytes(With::<_, Add>(part, Add)),
-            };
+    pool.run(n_x_blocks * total, |task_idx| {
+        let x_block = task_idx / total;
+        let (product_idx, panel_block) = locate(&products, task_idx % total, n_panel_blocks);
+        let (y, w, bias) = products[product_idx];
+        let part = Part {
+            y,
+            x,
+            w,
+            bias,
+            x_rows: x_block * X_BLOCK..n.min((x_block + 1) * X_BLOCK),
+            panels: panel_block * PANEL_BLOCK..n_panels(w).min((panel_block + 1) * PANEL_BLOCK),
+            #[cfg(target_arch = "x86_64")]
+            tiles: pool.isa().tiles(),
+        };
+        match epilogue {
+            Epilogue::None => pool.isa().dispatch_bytes(With::<_, Plain>(part, Plain)),
+            Epilogue::Gelu => pool.isa().dispatch_bytes(With::<_, Gelu>(part, Gelu)),
+            Epilogue::Add => pool.isa().dispatch_bytes(With::<_, Add>(part, Add)),
         }
     });
 }

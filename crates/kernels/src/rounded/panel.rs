@@ -23,10 +23,10 @@ mod tile;
 use std::ops::Range;
 
 use super::unpack::group_len;
-use super::{CHUNK, Order, Rounded, Target, locate};
+use super::{CHUNK, Order, Rounded, Target};
 use crate::format::Format;
 use crate::isa::Isa;
-use crate::pool::Pool;
+use crate::pool::{Pool, locate};
 use crate::scratch::{self, SharedMut};
 use tile::{SUM_STRIDE, Shifted, Signed, Task, Unsigned, With};
 

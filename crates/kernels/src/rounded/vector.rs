@@ -14,11 +14,11 @@ mod wide;
 use std::ops::Range;
 
 use super::unpack::{group_len, unpack};
-use super::{BLOCK, CHUNK, Order, Rounded, RoundedRow, Target, blocks, locate};
+use super::{BLOCK, CHUNK, Order, Rounded, RoundedRow, Target, blocks};
 use crate::format::{Format, Matrix};
 use crate::isa::Isa;
 use crate::lanes::array::multiply_add;
-use crate::pool::Pool;
+use crate::pool::{Pool, locate};
 use crate::scratch::{self, SharedMut};
 
 /// Weight bytes per task: enough that the machine's own prefetching pays, and for large weights still many tasks, so

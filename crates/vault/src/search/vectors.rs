@@ -330,6 +330,7 @@ mod tests {
         assert_eq!(near.len(), 10);
         assert!(near.iter().all(|(chunk, _)| chunk % 2 == 0));
     }
+
     #[test]
     fn what_a_filter_leaves_is_compared_whole_when_it_is_few() {
         let vectors = vectors(20_000, 64);

@@ -14,9 +14,9 @@
 //! - *two weeks ago*, *in 3 months*: the whole calendar week or month which that moment falls in; for days, the day.
 //! - *last 3 days*: from that many days before today to the end of today. *next 3 days*: the mirror image.
 //! - *since* reaches to the end of today; *until / by* a day to come starts today; *before* and *after* are open.
-//! - A day or month without a year follows the tense ([`Lean`]); when the sentence has none, the
-//!   occurrence between nine months ago and three months ahead, in what was written to tell rather than to ask three ago and nine ahead. A bare weekday or day of the month ("on
-//!   Tuesday", "on the 3rd") is the coming one then.
+//! - A day or month without a year follows the tense ([`Lean`]); when the sentence has none, a question means the
+//!   occurrence between nine months ago and three months ahead, what was written to tell the one between three ago and
+//!   nine ahead. A bare weekday or day of the month ("on Tuesday", "on the 3rd") is the coming one then.
 //! - Morning 06–12, afternoon 12–18, evening 18–24, night 22–06; a clock time is one minute long.
 
 mod calendar;
