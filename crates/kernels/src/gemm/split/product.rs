@@ -31,11 +31,17 @@ pub(in crate::gemm) unsafe fn multiply(
         for row in (0..n_rows).step_by(STEP) {
             let left = pair(a, row, n_rows, stream);
             let (rows, cols) = ((n_rows - row).min(STEP), (n_cols - col).min(STEP));
-            // SAFETY: the caller's promise.
+            let (next_row, next_col) = match () {
+                () if row + STEP < n_rows => (row + STEP, col),
+                () if col + STEP < n_cols => (0, col + STEP),
+                () => (row, col),
+            };
+            // SAFETY: the caller's promise; `ahead` is only fetched.
             unsafe {
+                let ahead = c.wrapping_add(next_row * c_stride + next_col);
                 let c = c.add(row * c_stride + col);
                 if rows == STEP && cols == STEP {
-                    step(c, c_stride, left, right, n_blocks, update);
+                    step(c, c_stride, left, right, n_blocks, update, ahead);
                 } else {
                     edge(c, c_stride, left, right, n_blocks, update, (rows, cols));
                 }
@@ -72,7 +78,7 @@ unsafe fn edge(
                 to.add(row * STEP).copy_from_nonoverlapping(c.add(row * c_stride), cols);
             }
         }
-        step(to, STEP, a, b, n_blocks, update);
+        step(to, STEP, a, b, n_blocks, update, to);
         for row in 0..rows {
             c.add(row * c_stride).copy_from_nonoverlapping(to.add(row * STEP), cols);
         }
@@ -83,7 +89,8 @@ unsafe fn edge(
 ///
 /// Each of the six products of parts changes one factor, so that 14 tiles are loaded for 24 products; a tile is loaded as
 /// soon as its register is free, two products before it is needed. The last loads reach one block beyond the streams
-/// ([`super::packed_len`] has room for it).
+/// ([`super::packed_len`] has room for it). Meanwhile the 32 rows at `ahead`, where the next step's sums will go, are
+/// fetched to be written: stores wait in a queue that has room for one step and would hold up the products behind it.
 ///
 /// # Safety
 /// c is 32 × 32 at distance `c_stride`; each stream has `n_blocks` blocks of three tiles; tiles are configured as whole.
@@ -94,20 +101,23 @@ unsafe fn step(
     b: [*const f32; 2],
     n_blocks: usize,
     update: Update,
+    ahead: *const f32,
 ) {
-    let row_bytes = 4 * c_stride;
-    // SAFETY: the caller's promise.
-    let lower = unsafe { c.add(TILE * c_stride) };
-    let add = usize::from(update == Update::Add);
-    // SAFETY: the caller's promise; tiles 0 … 3 are sums, 4 and 5 of a, 6 and 7 of b.
+    let rows_per_block = STEP.div_ceil(n_blocks.max(1));
+    let ahead_end = ahead.wrapping_add(STEP * c_stride);
+    // SAFETY: the caller's promise; tiles 0 … 3 are sums, 4 and 5 of a, 6 and 7 of b. Fetching ahead changes nothing,
+    // wherever it points.
     unsafe {
         asm!(
-            "test {add}, {add}",
+            "test {t}, {t}",
             "jz 3f",
+            "mov {t}, {row_bytes}",
+            "shl {t}, 4",
+            "add {t}, {c}",
             "tileloadd tmm0, [{c} + {row_bytes}]",
             "tileloadd tmm1, [{c} + {row_bytes} + 64]",
-            "tileloadd tmm2, [{lower} + {row_bytes}]",
-            "tileloadd tmm3, [{lower} + {row_bytes} + 64]",
+            "tileloadd tmm2, [{t} + {row_bytes}]",
+            "tileloadd tmm3, [{t} + {row_bytes} + 64]",
             "jmp 4f",
             "3:",
             "tilezero tmm0",
@@ -122,6 +132,16 @@ unsafe fn step(
             "tileloadd tmm6, [{b0} + {row} + 2048]",
             "tileloadd tmm7, [{b1} + {row} + 2048]",
             "2:",
+            "mov {t}, {rows_per_block}",
+            "6:",
+            "cmp {ahead}, {ahead_end}",
+            "je 7f",
+            "prefetchw [{ahead}]",
+            "prefetchw [{ahead} + 64]",
+            "add {ahead}, {row_bytes}",
+            "dec {t}",
+            "jnz 6b",
+            "7:",
             // aₕ bₗ
             "tdpbf16ps tmm0, tmm4, tmm6",
             "tdpbf16ps tmm2, tmm5, tmm6",
@@ -173,19 +193,25 @@ unsafe fn step(
             "dec {n}",
             "jnz 2b",
             "5:",
+            "mov {t}, {row_bytes}",
+            "shl {t}, 4",
+            "add {t}, {c}",
             "tilestored [{c} + {row_bytes}], tmm0",
             "tilestored [{c} + {row_bytes} + 64], tmm1",
-            "tilestored [{lower} + {row_bytes}], tmm2",
-            "tilestored [{lower} + {row_bytes} + 64], tmm3",
-            add = in(reg) add,
+            "tilestored [{t} + {row_bytes}], tmm2",
+            "tilestored [{t} + {row_bytes} + 64], tmm3",
+            // Not zero: the sums start with c.
+            t = inout(reg) usize::from(update == Update::Add) => _,
             c = in(reg) c,
-            lower = in(reg) lower,
-            row_bytes = in(reg) row_bytes,
+            row_bytes = in(reg) 4 * c_stride,
             a0 = inout(reg) a[0] => _,
             a1 = inout(reg) a[1] => _,
             b0 = inout(reg) b[0] => _,
             b1 = inout(reg) b[1] => _,
             n = inout(reg) n_blocks => _,
+            ahead = inout(reg) ahead => _,
+            ahead_end = in(reg) ahead_end,
+            rows_per_block = in(reg) rows_per_block,
             row = in(reg) 64usize,
             block = const 4 * BLOCK,
             out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
