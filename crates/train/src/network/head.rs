@@ -6,8 +6,11 @@ use kernels::{loss, norm};
 use super::{Network, Outcome, Share, sized};
 use crate::batch::Batch;
 
-/// Rows whose logits exist at once: enough for the products to run at full speed.
-const ROWS: usize = 512;
+/// Rows whose logits exist at once: enough for the products to run at full speed, and more of them while the logits are
+/// no more than [`LOGITS`], for the head is packed again for each run of rows.
+const ROWS: std::ops::RangeInclusive<usize> = 512..=2048;
+/// 32 MB.
+const LOGITS: usize = 8 << 20;
 
 impl Network {
     /// Losses of the rows that count; with `back`, also the gradients of the head and of the last norm, and that of
@@ -36,9 +39,11 @@ impl Network {
         }
         let weight = back.as_ref().map_or(0.0, |(_, share)| 1.0 / share.n_counted.max(1) as f32);
         let mut update = back.as_ref().map_or(Update::Replace, |(_, share)| share.update);
-        let gathered = sized(&mut scratch.by_slot, 2 * ROWS * hidden);
-        let (x, dx) = gathered.split_at_mut(ROWS * hidden);
-        for run in rows.chunks(ROWS) {
+        let n_rows = (LOGITS / vocab).clamp(*ROWS.start(), *ROWS.end());
+        let weights = vec![weight; n_rows];
+        let gathered = sized(&mut scratch.by_slot, 2 * n_rows * hidden);
+        let (x, dx) = gathered.split_at_mut(n_rows * hidden);
+        for run in rows.chunks(n_rows) {
             let (x, dx) = (&mut x[..run.len() * hidden], &mut dx[..run.len() * hidden]);
             for (x, &t) in x.chunks_exact_mut(hidden).zip(run) {
                 x.copy_from_slice(&normed[t as usize * hidden..][..hidden]);
@@ -47,7 +52,6 @@ impl Network {
             gemm::linear(pool, logits, x, head, hidden, Update::Replace);
             let targets: Vec<u32> = run.iter().map(|&t| batch.targets[t as usize]).collect();
             let losses = sized(&mut scratch.losses, run.len());
-            let weights = [weight; ROWS];
             let z = self.auxiliary.logit_z;
             loss::cross_entropy(pool, logits, losses, &targets, &weights[..run.len()], z);
             outcome.loss_sum += losses.iter().map(|&loss| f64::from(loss)).sum::<f64>();

@@ -4,9 +4,10 @@
 //! tiles of h, m and l, 16 rows of 64 bytes each.
 //!
 //! ```text
-//! left tile    row i:  k, k + 1, …, k + 31         of row i of the factor
-//! right tile   row p:  (k + 2p, k + 2p + 1) of column 0, of column 1, …, of column 15
+//! left tile    row i:  (k, k + 16), (k + 1, k + 17), …, (k + 15, k + 31)  of row i of the factor
+//! right tile   row p:  (k + p, k + p + 16)  of column 0, of column 1, …, of column 15
 //! ```
+//! A pair joins values that are 16 apart and no neighbours, because two vectors become pairs by a shift and an "or".
 //! Seen as 16 × 16 pairs, either is the transpose of the other. So there are two ways of reading, along k and across
 //! it, each with or without a transpose in registers.
 
@@ -14,9 +15,6 @@ use std::arch::x86_64::*;
 
 use super::{BLOCK, TILE_K, packed_len, stream_len};
 use crate::tiles::TILE;
-
-/// The 16 rows of one tile, 64 bytes each.
-type Tile = [__m512i; TILE];
 
 /// Packs `n` rows (or columns) that are contiguous in k, the i-th at `row(i)`; `TRANSPOSED` makes a right factor.
 /// What is missing in the last tiles becomes zero.
@@ -30,14 +28,22 @@ pub(super) unsafe fn along<const TRANSPOSED: bool>(
     row: impl Fn(usize) -> *const f32,
 ) {
     assert!(to.len() >= packed_len(n, k), "a packed factor needs more room");
+    if n == 0 || k == 0 {
+        return;
+    }
+    let rows_from = |first: usize| -> [*const f32; TILE] {
+        std::array::from_fn(|r| row((first + r).min(n - 1)))
+    };
     let mut stream = to.as_mut_ptr();
+    let mut rows = rows_from(0);
     for first in (0..n).step_by(TILE) {
-        let rows: [*const f32; TILE] = std::array::from_fn(|r| row((first + r).min(n - 1)));
+        let next = rows_from(first + TILE);
         // SAFETY: the caller's promise, and the stream's length was checked above.
         unsafe {
-            stream_along::<TRANSPOSED>(stream, &rows, (n - first).min(TILE), k);
+            stream_along::<TRANSPOSED>(stream, &rows, &next, (n - first).min(TILE), k);
             stream = stream.add(stream_len(k));
         }
+        rows = next;
     }
 }
 
@@ -52,16 +58,29 @@ pub(super) unsafe fn across<const TRANSPOSED: bool>(
     row: impl Fn(usize) -> *const f32,
 ) {
     assert!(to.len() >= packed_len(n, k), "a packed factor needs more room");
+    if n == 0 || k == 0 {
+        return;
+    }
+    let rows_from = |first: usize| -> [*const f32; TILE_K] {
+        std::array::from_fn(|s| row((first + s).min(k - 1)))
+    };
+    let mut rows = rows_from(0);
     for (block, first) in (0..k).step_by(TILE_K).enumerate() {
-        let rows: [*const f32; TILE_K] = std::array::from_fn(|s| row((first + s).min(k - 1)));
+        let next = rows_from(first + TILE_K);
+        let n_rows = (k - first).min(TILE_K);
         for (stream, col) in (0..n).step_by(TILE).enumerate() {
             // SAFETY: the caller's promise, and the streams' lengths were checked above.
             unsafe {
                 let tile = to.as_mut_ptr().add(stream * stream_len(k) + block * BLOCK);
-                let n_rows = (k - first).min(TILE_K);
-                tile_across::<TRANSPOSED>(tile, &rows, n_rows, col, (n - col).min(TILE));
+                let ahead = match col + TILE < n {
+                    true => tile.wrapping_add(stream_len(k)),
+                    false => to.as_mut_ptr().wrapping_add((block + 1) * BLOCK),
+                };
+                let n_cols = (n - col).min(TILE);
+                tile_across::<TRANSPOSED>(tile, ahead, &rows, &next, n_rows, col, n_cols);
             }
         }
+        rows = next;
     }
 }
 
@@ -71,26 +90,23 @@ pub(super) unsafe fn across<const TRANSPOSED: bool>(
 unsafe fn stream_along<const TRANSPOSED: bool>(
     mut to: *mut f32,
     rows: &[*const f32; TILE],
+    next: &[*const f32; TILE],
     n_rows: usize,
     k: usize,
 ) {
     for first in (0..k).step_by(TILE_K) {
         let n = (k - first).min(TILE_K);
-        let mut parts = [[_mm512_setzero_si512(); TILE]; 3];
-        for r in 0..n_rows {
-            // SAFETY: the row has `n` values from `first` on.
-            let (low, high) = unsafe {
-                let from = rows[r].add(first);
-                (load(from, n), load(from.wrapping_add(16), n.saturating_sub(16)))
-            };
-            let (low, high) = (split(low), split(high));
-            for part in 0..3 {
-                parts[part][r] = in_order(low[part], high[part]);
-            }
-        }
-        // SAFETY: the stream has a block for these values of k.
+        // SAFETY: the stream has a block for these values of k, and each row has `n` values from `first` on.
         unsafe {
-            store::<TRANSPOSED>(to, &parts);
+            for r in 0..n_rows {
+                let from = rows[r].add(first);
+                fetch(next[r].wrapping_add(first));
+                fetch(next[r].wrapping_add(first + 16));
+                let low = split(load(from, n));
+                let high = split(load(from.wrapping_add(16), n.saturating_sub(16)));
+                store_pairs(to, to.wrapping_add(BLOCK), r, low, high);
+            }
+            finish::<TRANSPOSED>(to, n_rows);
             to = to.add(BLOCK);
         }
     }
@@ -101,25 +117,82 @@ unsafe fn stream_along<const TRANSPOSED: bool>(
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn tile_across<const TRANSPOSED: bool>(
     to: *mut f32,
+    ahead: *const f32,
     rows: &[*const f32; TILE_K],
+    next: &[*const f32; TILE_K],
     n_rows: usize,
     col: usize,
     n_cols: usize,
 ) {
-    let mut parts = [[_mm512_setzero_si512(); TILE]; 3];
-    for pair in 0..n_rows.div_ceil(2) {
-        let second = if 2 * pair + 1 < n_rows { n_cols } else { 0 };
-        // SAFETY: both rows have `n_cols` values from `col` on.
-        let (even, odd) = unsafe {
-            (load(rows[2 * pair].add(col), n_cols), load(rows[2 * pair + 1].add(col), second))
-        };
-        let (even, odd) = (split(even), split(odd));
-        for part in 0..3 {
-            parts[part][pair] = _mm512_or_si512(_mm512_srli_epi32::<16>(even[part]), odd[part]);
+    let n_pairs = n_rows.min(TILE);
+    // SAFETY: the rows have `n_cols` values from `col` on, and `to` has room for three tiles.
+    unsafe {
+        for pair in 0..n_pairs {
+            let other = pair + TILE;
+            let n_other = if other < n_rows { n_cols } else { 0 };
+            fetch(next[pair].wrapping_add(col));
+            fetch(next[other].wrapping_add(col));
+            let low = split(load(rows[pair].add(col), n_cols));
+            let high = split(load(rows[other].add(col), n_other));
+            store_pairs(to, ahead, pair, low, high);
+        }
+        finish::<TRANSPOSED>(to, n_pairs);
+    }
+}
+
+/// Asks for a line that the next rows will read, where the second-level cache has room until then: rows are too short
+/// and too many for the machine to see them coming.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn fetch(line: *const f32) {
+    // SAFETY: fetching ahead changes nothing, wherever it points.
+    unsafe { _mm_prefetch::<_MM_HINT_T1>(line.cast()) };
+}
+
+/// Row `r` of the tiles of all parts of pairs. The same rows of the block at `ahead`, which is written next, are asked
+/// for: stores that wait for their lines hold up all others.
+///
+/// # Safety
+/// `to` points to a block of three tiles.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn store_pairs(
+    to: *mut f32,
+    ahead: *const f32,
+    r: usize,
+    low: [__m512i; 3],
+    high: [__m512i; 3],
+) {
+    for part in 0..3 {
+        let both = _mm512_or_si512(_mm512_srli_epi32::<16>(low[part]), high[part]);
+        let at = (part * TILE + r) * 16;
+        // SAFETY: the caller's promise; fetching ahead changes nothing, wherever it points.
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(at).cast());
+            _mm512_storeu_si512(to.add(at).cast(), both);
         }
     }
-    // SAFETY: the caller's promise.
-    unsafe { store::<TRANSPOSED>(to, &parts) };
+}
+
+/// Clears what lies below `n_rows` in the three tiles of a block, then transposes them or not.
+///
+/// # Safety
+/// As [`store_pairs`].
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn finish<const TRANSPOSED: bool>(to: *mut f32, n_rows: usize) {
+    for part in 0..3 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            for r in n_rows..TILE {
+                let row = to.add((part * TILE + r) * 16);
+                _mm512_storeu_si512(row.cast(), _mm512_setzero_si512());
+            }
+            if TRANSPOSED {
+                transpose(to.add(part * TILE * 16));
+            }
+        }
+    }
 }
 
 /// The first `n` of 16 values, the others zero.
@@ -164,69 +237,44 @@ fn upper_half() -> __m512i {
     _mm512_set1_epi32(0xFFFF_0000_u32.cast_signed())
 }
 
-/// The upper halves of the lanes of `low`, then those of `high`.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn in_order(low: __m512i, high: __m512i) -> __m512i {
-    const ODD: [u16; 32] = {
-        let mut index = [0; 32];
-        let mut i = 0;
-        while i < 32 {
-            index[i] = 2 * i as u16 + 1;
-            i += 1;
-        }
-        index
-    };
-    // SAFETY: 64 bytes are read of 64.
-    let odd = unsafe { _mm512_loadu_si512(ODD.as_ptr().cast()) };
-    _mm512_permutex2var_epi16(low, odd, high)
-}
-
+/// Transposes 16 × 16 lanes in place: in quarters of vectors, four rows at a time, then whole quarters.
+///
 /// # Safety
-/// `to` points to [`BLOCK`] values.
+/// `tile` points to 16 rows of 16 lanes.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-unsafe fn store<const TRANSPOSED: bool>(to: *mut f32, parts: &[Tile; 3]) {
-    for (part, tile) in parts.iter().enumerate() {
-        let tile = if TRANSPOSED { &transposed(tile) } else { tile };
-        for (r, row) in tile.iter().enumerate() {
-            // SAFETY: three parts of 16 rows of 16 lanes.
-            unsafe { _mm512_storeu_si512(to.add((part * TILE + r) * 16).cast(), *row) };
-        }
-    }
-}
-
-/// 16 × 16 lanes: in quarters of vectors, then whole quarters.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn transposed(tile: &Tile) -> Tile {
-    let mut pairs = *tile;
-    for r in 0..8 {
-        let (a, b) = (tile[2 * r], tile[2 * r + 1]);
-        pairs[2 * r] = _mm512_unpacklo_epi32(a, b);
-        pairs[2 * r + 1] = _mm512_unpackhi_epi32(a, b);
-    }
-    // Row 4 q + c of `fours`: column c of each quarter, of rows 4 q … 4 q + 3.
-    let mut fours = pairs;
+unsafe fn transpose(tile: *mut f32) {
+    // SAFETY: the caller's promise, for r < 16.
+    let load = |r: usize| unsafe { _mm512_loadu_si512(tile.add(16 * r).cast()) };
+    // SAFETY: as above.
+    let store = |r: usize, row| unsafe { _mm512_storeu_si512(tile.add(16 * r).cast(), row) };
+    // Row 4 q + c becomes column c of each quarter, of rows 4 q … 4 q + 3.
     for q in 0..4 {
-        for half in 0..2 {
-            let (a, b) = (pairs[4 * q + half], pairs[4 * q + 2 + half]);
-            fours[4 * q + 2 * half] = _mm512_unpacklo_epi64(a, b);
-            fours[4 * q + 2 * half + 1] = _mm512_unpackhi_epi64(a, b);
-        }
+        let rows = [load(4 * q), load(4 * q + 1), load(4 * q + 2), load(4 * q + 3)];
+        let (a, b) =
+            (_mm512_unpacklo_epi32(rows[0], rows[1]), _mm512_unpackhi_epi32(rows[0], rows[1]));
+        let (c, d) =
+            (_mm512_unpacklo_epi32(rows[2], rows[3]), _mm512_unpackhi_epi32(rows[2], rows[3]));
+        store(4 * q, _mm512_unpacklo_epi64(a, c));
+        store(4 * q + 1, _mm512_unpackhi_epi64(a, c));
+        store(4 * q + 2, _mm512_unpacklo_epi64(b, d));
+        store(4 * q + 3, _mm512_unpackhi_epi64(b, d));
     }
-    let mut all = fours;
     for c in 0..4 {
-        let (a, b) = (fours[c], fours[4 + c]);
-        let (c2, d) = (fours[8 + c], fours[12 + c]);
-        let low = (_mm512_shuffle_i32x4::<0x44>(a, b), _mm512_shuffle_i32x4::<0x44>(c2, d));
-        let high = (_mm512_shuffle_i32x4::<0xEE>(a, b), _mm512_shuffle_i32x4::<0xEE>(c2, d));
-        all[c] = _mm512_shuffle_i32x4::<0x88>(low.0, low.1);
-        all[4 + c] = _mm512_shuffle_i32x4::<0xDD>(low.0, low.1);
-        all[8 + c] = _mm512_shuffle_i32x4::<0x88>(high.0, high.1);
-        all[12 + c] = _mm512_shuffle_i32x4::<0xDD>(high.0, high.1);
+        let fours = [load(c), load(4 + c), load(8 + c), load(12 + c)];
+        let low = (
+            _mm512_shuffle_i32x4::<0x44>(fours[0], fours[1]),
+            _mm512_shuffle_i32x4::<0x44>(fours[2], fours[3]),
+        );
+        let high = (
+            _mm512_shuffle_i32x4::<0xEE>(fours[0], fours[1]),
+            _mm512_shuffle_i32x4::<0xEE>(fours[2], fours[3]),
+        );
+        store(c, _mm512_shuffle_i32x4::<0x88>(low.0, low.1));
+        store(4 + c, _mm512_shuffle_i32x4::<0xDD>(low.0, low.1));
+        store(8 + c, _mm512_shuffle_i32x4::<0x88>(high.0, high.1));
+        store(12 + c, _mm512_shuffle_i32x4::<0xDD>(high.0, high.1));
     }
-    all
 }
 
 #[cfg(test)]
@@ -241,15 +289,15 @@ mod tests {
     /// Part `part` of element (i, k) of a packed left factor.
     fn left(packed: &[f32], k_len: usize, part: usize, i: usize, k: usize) -> f32 {
         let row = i / TILE * stream_len(k_len) + k / TILE_K * BLOCK + (part * TILE + i % TILE) * 16;
-        let pair = packed[row + k % TILE_K / 2].to_bits();
-        value((pair >> (k % 2 * 16)) as u16)
+        let pair = packed[row + k % TILE].to_bits();
+        value((pair >> (k % TILE_K / TILE * 16)) as u16)
     }
 
     /// Part `part` of element (k, j) of a packed right factor.
     fn right(packed: &[f32], k_len: usize, part: usize, k: usize, j: usize) -> f32 {
-        let row = part * TILE + k % TILE_K / 2;
+        let row = part * TILE + k % TILE;
         let at = j / TILE * stream_len(k_len) + k / TILE_K * BLOCK + row * 16 + j % TILE;
-        value((packed[at].to_bits() >> (k % 2 * 16)) as u16)
+        value((packed[at].to_bits() >> (k % TILE_K / TILE * 16)) as u16)
     }
 
     #[test]
