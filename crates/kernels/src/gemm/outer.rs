@@ -31,9 +31,10 @@ const BLOCK_ALONE: usize = 342;
 const LEAST_BLOCK: usize = 96;
 /// Rows of the factors per pass.
 const DEPTH: usize = 192;
-/// The two with tiles: packed blocks then take at most 1.6 MB of a second-level cache of 2.
+/// Rows of c per task at most with tiles: packed blocks then take at most 1.6 MB of a second-level cache of 2.
 #[cfg(target_arch = "x86_64")]
 const SPLIT_BLOCK: usize = 512;
+/// Rows of the factors per pass with tiles.
 #[cfg(target_arch = "x86_64")]
 const SPLIT_DEPTH: usize = 256;
 /// What packing an element of either factor takes, in multiply-adds of the tile: fitted to rates of four shapes.

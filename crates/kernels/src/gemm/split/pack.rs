@@ -9,7 +9,7 @@
 //! ```
 //! A pair joins values that are 16 apart and no neighbours, because two vectors become pairs by a shift and an "or".
 //! Seen as 16 × 16 pairs, either is the transpose of the other. So there are two ways of reading, along k and across
-//! it, each with or without a transpose in registers.
+//! it, each with or without a transpose in place.
 
 use std::arch::x86_64::*;
 
@@ -244,36 +244,59 @@ fn upper_half() -> __m512i {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn transpose(tile: *mut f32) {
-    // SAFETY: the caller's promise, for r < 16.
-    let load = |r: usize| unsafe { _mm512_loadu_si512(tile.add(16 * r).cast()) };
-    // SAFETY: as above.
-    let store = |r: usize, row| unsafe { _mm512_storeu_si512(tile.add(16 * r).cast(), row) };
-    // Row 4 q + c becomes column c of each quarter, of rows 4 q … 4 q + 3.
-    for q in 0..4 {
-        let rows = [load(4 * q), load(4 * q + 1), load(4 * q + 2), load(4 * q + 3)];
-        let (a, b) =
-            (_mm512_unpacklo_epi32(rows[0], rows[1]), _mm512_unpackhi_epi32(rows[0], rows[1]));
-        let (c, d) =
-            (_mm512_unpacklo_epi32(rows[2], rows[3]), _mm512_unpackhi_epi32(rows[2], rows[3]));
-        store(4 * q, _mm512_unpacklo_epi64(a, c));
-        store(4 * q + 1, _mm512_unpackhi_epi64(a, c));
-        store(4 * q + 2, _mm512_unpacklo_epi64(b, d));
-        store(4 * q + 3, _mm512_unpackhi_epi64(b, d));
+    // SAFETY: the caller's promise.
+    unsafe {
+        for q in 0..4 {
+            // Row 4 q + c becomes column c of each quarter, of rows 4 q … 4 q + 3.
+            let [w, x, y, z] = four_rows(tile.add(64 * q), 1);
+            let (a, b) = (_mm512_unpacklo_epi32(w, x), _mm512_unpackhi_epi32(w, x));
+            let (c, d) = (_mm512_unpacklo_epi32(y, z), _mm512_unpackhi_epi32(y, z));
+            let low = [_mm512_unpacklo_epi64(a, c), _mm512_unpackhi_epi64(a, c)];
+            let high = [_mm512_unpacklo_epi64(b, d), _mm512_unpackhi_epi64(b, d)];
+            store_four(tile.add(64 * q), 1, [low[0], low[1], high[0], high[1]]);
+        }
+        for c in 0..4 {
+            let [w, x, y, z] = four_rows(tile.add(16 * c), 4);
+            let low = (_mm512_shuffle_i32x4::<0x44>(w, x), _mm512_shuffle_i32x4::<0x44>(y, z));
+            let high = (_mm512_shuffle_i32x4::<0xEE>(w, x), _mm512_shuffle_i32x4::<0xEE>(y, z));
+            let low = [
+                _mm512_shuffle_i32x4::<0x88>(low.0, low.1),
+                _mm512_shuffle_i32x4::<0xDD>(low.0, low.1),
+            ];
+            let high = [
+                _mm512_shuffle_i32x4::<0x88>(high.0, high.1),
+                _mm512_shuffle_i32x4::<0xDD>(high.0, high.1),
+            ];
+            store_four(tile.add(16 * c), 4, [low[0], low[1], high[0], high[1]]);
+        }
     }
-    for c in 0..4 {
-        let fours = [load(c), load(4 + c), load(8 + c), load(12 + c)];
-        let low = (
-            _mm512_shuffle_i32x4::<0x44>(fours[0], fours[1]),
-            _mm512_shuffle_i32x4::<0x44>(fours[2], fours[3]),
-        );
-        let high = (
-            _mm512_shuffle_i32x4::<0xEE>(fours[0], fours[1]),
-            _mm512_shuffle_i32x4::<0xEE>(fours[2], fours[3]),
-        );
-        store(c, _mm512_shuffle_i32x4::<0x88>(low.0, low.1));
-        store(4 + c, _mm512_shuffle_i32x4::<0xDD>(low.0, low.1));
-        store(8 + c, _mm512_shuffle_i32x4::<0x88>(high.0, high.1));
-        store(12 + c, _mm512_shuffle_i32x4::<0xDD>(high.0, high.1));
+}
+
+/// Four rows of a tile, `step` rows from each other.
+///
+/// # Safety
+/// The tile has them.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn four_rows(first: *const f32, step: usize) -> [__m512i; 4] {
+    let mut rows = [_mm512_setzero_si512(); 4];
+    for r in 0..4 {
+        // SAFETY: the caller's promise.
+        rows[r] = unsafe { _mm512_loadu_si512(first.add(16 * r * step).cast()) };
+    }
+    rows
+}
+
+/// Writes them.
+///
+/// # Safety
+/// As [`four_rows`].
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn store_four(first: *mut f32, step: usize, rows: [__m512i; 4]) {
+    for r in 0..4 {
+        // SAFETY: the caller's promise.
+        unsafe { _mm512_storeu_si512(first.add(16 * r * step).cast(), rows[r]) };
     }
 }
 
