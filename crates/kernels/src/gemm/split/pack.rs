@@ -145,8 +145,7 @@ unsafe fn tile_across<const TRANSPOSED: bool>(
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 fn fetch(line: *const f32) {
-    // SAFETY: fetching ahead changes nothing, wherever it points.
-    unsafe { _mm_prefetch::<_MM_HINT_T1>(line.cast()) };
+    _mm_prefetch::<_MM_HINT_T1>(line.cast());
 }
 
 /// Row `r` of the tiles of all parts of pairs. The same rows of the block at `ahead`, which is written next, are asked
@@ -166,11 +165,9 @@ unsafe fn store_pairs(
     for part in 0..3 {
         let both = _mm512_or_si512(_mm512_srli_epi32::<16>(low[part]), high[part]);
         let at = (part * TILE + r) * 16;
-        // SAFETY: the caller's promise; fetching ahead changes nothing, wherever it points.
-        unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(at).cast());
-            _mm512_storeu_si512(to.add(at).cast(), both);
-        }
+        _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(at).cast());
+        // SAFETY: the caller's promise.
+        unsafe { _mm512_storeu_si512(to.add(at).cast(), both) };
     }
 }
 
