@@ -15,15 +15,12 @@ use std::ops::Range;
 use crate::gemm::Update;
 use crate::gemm::outer::{self, Outer};
 use crate::gemm::pack::Right;
-use crate::gemm::rows::{self, Epilogue, Nothing, Product, Rows};
+use crate::gemm::rows::{self, COLUMN_STEP, Epilogue, Nothing, Product, Rows};
 use crate::lanes::Lanes;
 use crate::maths;
 use crate::norm::by_rows;
 use crate::pool::Pool;
 use crate::scratch::SharedMut;
-
-/// Columns of the inner activation per task of [`activation_gradient`]; one partial sum of w's gradient each.
-const PARTIAL_COLUMNS: usize = 128;
 
 /// Which token meets which expert, sorted by expert.
 #[derive(Debug, Clone, Copy)]
@@ -240,9 +237,9 @@ pub fn combine(pool: &Pool, y: &mut [f32], o: &[f32], slot_of: &[u32], hidden: u
     });
 }
 
-/// The number of partial sums that [`activation_gradient`] writes per slot.
+/// The number of partial sums that [`activation_gradient`] writes per slot: one wherever a task's columns may begin.
 pub fn weight_partials(inner: usize) -> usize {
-    inner.div_ceil(PARTIAL_COLUMNS)
+    inner.div_ceil(COLUMN_STEP)
 }
 
 /// From dy to the gradient of gate and up, where h stands; and a once more, for [`down_gradient`].
@@ -302,18 +299,20 @@ impl Epilogue for GateGradient<'_> {
         let (first, len) = (cols[0].start, cols[0].len());
         for s in rows {
             let weight = lanes.splat(self.weight.map_or(1.0, |weight| weight[s]));
-            // SAFETY: the task owns these columns of gate, up and a in this row, and their partial sum.
-            let (gate, up, a, dweight) = unsafe {
+            let partial = s * weight_partials(self.inner) + first / COLUMN_STEP;
+            // SAFETY: the task owns these columns of gate, up and a in this row, and their partial sums.
+            let (gate, up, a, partials) = unsafe {
                 (
                     self.h.part(s * 2 * self.inner + first, len),
                     self.h.part(s * 2 * self.inner + self.inner + first, len),
                     self.a.part(s * self.inner + first, len),
-                    self.dweight.part(s * weight_partials(self.inner) + first / PARTIAL_COLUMNS, 1),
+                    self.dweight.part(partial, len.div_ceil(COLUMN_STEP)),
                 )
             };
             let mut step = Differentiate { weight, one, sum: lanes.splat(0.0) };
             map(lanes, [gate, up, a], &mut step);
-            dweight[0] = lanes.sum(step.sum);
+            partials.fill(0.0);
+            partials[0] = lanes.sum(step.sum);
         }
     }
 }

@@ -29,8 +29,8 @@ const ROWS: usize = 1020;
 const LEAST_ROWS: usize = 96;
 /// Columns per block.
 const COLUMNS: usize = 128;
-/// Blocks of columns are whole steps of every kind of product.
-const BLOCK_STEP: usize = 32;
+/// Where blocks of columns may begin: whole steps of every kind of product.
+pub(crate) const COLUMN_STEP: usize = 32;
 /// Inputs per pass.
 pub(super) const DEPTH: usize = 512;
 /// Rows that are packed together for tiles: with 384 inputs 288 KB of the second-level cache.
@@ -111,10 +111,10 @@ pub(crate) fn multiply<'a, E: Epilogue>(
     right: impl Fn(usize) -> Right<'a> + Sync,
 ) {
     let columns = columns(pool.isa(), product.x.width);
-    let runs = runs(product.starts, pool.n_threads(), product.n_cols.div_ceil(columns));
     let span = if product.paired { product.n_cols / 2 } else { product.n_cols };
     let block = block(span, if product.paired { columns / 2 } else { columns });
     let n_blocks = span.div_ceil(block);
+    let runs = runs(product.starts, pool.n_threads(), n_blocks);
     let n_tasks = runs.len() * n_blocks;
     pool.run(n_tasks, |task_idx| {
         // Neighbouring tasks share rows of x, which are then still in the cache.
@@ -133,7 +133,7 @@ pub(crate) fn multiply<'a, E: Epilogue>(
 /// Columns per task of `span`: as few tasks as `most` allows, and of about the same size, for each packs all its rows.
 fn block(span: usize, most: usize) -> usize {
     let n_blocks = span.div_ceil(most).max(1);
-    span.div_ceil(n_blocks).next_multiple_of(BLOCK_STEP).clamp(1, most)
+    span.div_ceil(n_blocks).next_multiple_of(COLUMN_STEP).clamp(1, most)
 }
 
 /// Columns per task at most.

@@ -317,6 +317,51 @@ fn the_gradient_of_a_mixture_agrees_with_differences() {
     }
 }
 
+/// Tasks take some of an expert's columns, and each leaves its part of the sum: none may be forgotten or written twice.
+#[test]
+fn the_gradient_of_a_routers_weight_is_complete_for_experts_of_any_width() {
+    let (n, hidden) = (3, 8);
+    for inner in [1, 31, 96, 129, 160, 192, 256, 600, 1100] {
+        let mut random = Random(inner as u64 + 1);
+        let (x, dy) = (random.values(n * hidden), random.values(n * hidden));
+        let (gate_up, down) = (random.values(2 * inner * hidden), random.values(hidden * inner));
+        let weight = vec![0.5; n];
+        let slots = Slots { starts: &[0, n as u32], token: None, weight: Some(&weight) };
+        let shape = Shape { hidden, inner };
+        for pool in every_pool() {
+            let (mut h, mut a) = (vec![f32::NAN; n * 2 * inner], vec![f32::NAN; n * inner]);
+            experts::gate_up(&pool, &mut h, &mut a, &x, &gate_up, slots, shape);
+            let mut parts = vec![f32::NAN; n * experts::weight_partials(inner)];
+            experts::activation_gradient(
+                &pool, &mut h, &mut a, &mut parts, &dy, &down, slots, shape,
+            );
+            for t in 0..n {
+                let dot = |w: &[f32], v: &[f32]| -> f64 {
+                    w.iter().zip(v).map(|(&w, &v)| f64::from(w) * f64::from(v)).sum()
+                };
+                let row = &x[t * hidden..][..hidden];
+                let expected: f64 = (0..inner)
+                    .map(|i| {
+                        let gate = dot(&gate_up[i * hidden..][..hidden], row);
+                        let up = dot(&gate_up[(inner + i) * hidden..][..hidden], row);
+                        let column: Vec<f32> = (0..hidden).map(|d| down[d * inner + i]).collect();
+                        dot(&column, &dy[t * hidden..][..hidden]) * up * gate
+                            / (1.0 + (-gate).exp())
+                    })
+                    .sum();
+                let n_parts = experts::weight_partials(inner);
+                let sum: f32 = parts[t * n_parts..][..n_parts].iter().sum();
+                let error = (f64::from(sum) - expected).abs();
+                assert!(
+                    error <= 1e-4 * expected.abs().max(1.0),
+                    "{}, width {inner}, slot {t}: {sum} instead of {expected}",
+                    pool.isa()
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn equal_scores_go_to_the_lower_expert() {
     let pool = &every_pool()[0];

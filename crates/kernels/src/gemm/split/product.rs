@@ -31,10 +31,12 @@ pub(in crate::gemm) unsafe fn multiply(
         for row in (0..n_rows).step_by(STEP) {
             let left = pair(a, row, n_rows, stream);
             let (rows, cols) = ((n_rows - row).min(STEP), (n_cols - col).min(STEP));
-            let (next_row, next_col) = match () {
-                () if row + STEP < n_rows => (row + STEP, col),
-                () if col + STEP < n_cols => (0, col + STEP),
-                () => (row, col),
+            let (next_row, next_col) = if row + STEP < n_rows {
+                (row + STEP, col)
+            } else if col + STEP < n_cols {
+                (0, col + STEP)
+            } else {
+                (row, col)
             };
             // SAFETY: the caller's promise; `ahead` is only fetched.
             unsafe {
@@ -90,7 +92,8 @@ unsafe fn edge(
 /// Each of the six products of parts changes one factor, so that 14 tiles are loaded for 24 products; a tile is loaded as
 /// soon as its register is free, two products before it is needed. The last loads reach one block beyond the streams
 /// ([`super::packed_len`] has room for it). Meanwhile the 32 rows at `ahead`, where the next step's sums will go, are
-/// fetched to be written: stores wait in a queue that has room for one step and would hold up the products behind it.
+/// fetched to be written: stores wait in a queue with room for little more than one step, and would hold up the products
+/// behind it.
 ///
 /// # Safety
 /// c is 32 × 32 at distance `c_stride`; each stream has `n_blocks` blocks of three tiles; tiles are configured as whole.
