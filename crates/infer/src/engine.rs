@@ -44,7 +44,8 @@ impl Engine {
     /// The same with a choice between fast products and exact ones, for comparisons with other programs.
     pub fn load_with(path: &Path, n_threads: usize, precision: Precision) -> Result<Self, Error> {
         let start = Instant::now();
-        let decoder = Decoder::load_with(path, precision)?;
+        let pool = Pool::new(n_threads);
+        let decoder = Decoder::load_with(path, precision)?.interleaved(&pool);
         let text = match path.is_dir() {
             true => Text::from_directory(path)?,
             false => Text::from_gguf(&Gguf::open(path)?)?,
@@ -54,7 +55,7 @@ impl Engine {
             path: path.to_owned(),
             decoder,
             text,
-            pool: Pool::new(n_threads),
+            pool,
             load_time: start.elapsed(),
             forms: OnceLock::new(),
         };

@@ -11,11 +11,14 @@
 //! perplexity of small language models stands in docs/kernels.md), while a vector instruction does four
 //! times as many products. Weights in F32, F16 and BF16 have no integers and are left to [`crate::matmul`].
 //!
+//! Weights lie in rows, as files have them, or in panels of sixteen rows ([`interleaved`]), which are read faster.
+//!
 //! Two ways, as there: `vector` meets stored blocks in registers, for few rows of x; `panel` unpacks them once
 //! into the layout of a register tile, for many. Both add in the same [`Order`], so that a row's products have the same
 //! bits alone and in company.
 
 mod blocks;
+pub mod interleaved;
 mod panel;
 mod unpack;
 mod vector;
@@ -25,13 +28,18 @@ use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::pool::Pool;
 use crate::scratch::SharedMut;
+use interleaved::Interleaved;
 
 /// Values of x that share a scale.
 pub(crate) const BLOCK: usize = 32;
+/// Values of x of which a sum of integers is kept: the smallest group of weights with a scale.
+const Q_SUM: usize = 16;
 /// Inputs after which the sums of formats with blocks of 256 are added up; a whole number of their blocks.
 const CHUNK: usize = 1024;
 /// Up to this many rows of x blocks are unpacked in registers, beyond it through the cache.
 const VECTOR_ROWS: usize = 3;
+/// The same where sixteen rows lie together.
+const PANEL_VECTOR_ROWS: usize = 16;
 
 /// Rows of activations, rounded to eight bits in blocks of 32. Keeps its memory when it is filled again.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +52,8 @@ pub struct Rounded {
     scales: Vec<f32>,
     /// [n, cols / 32]: scale · Σ q.
     sums: Vec<f32>,
+    /// [n, cols / 16]: Σ q.
+    q_sums: Vec<i32>,
 }
 
 impl Rounded {
@@ -61,21 +71,28 @@ impl Rounded {
         self.q.resize(x.len(), 0);
         self.scales.resize(x.len() / BLOCK, 0.0);
         self.sums.resize(x.len() / BLOCK, 0.0);
-        let (q, scales, sums) = (
+        self.q_sums.resize(x.len() / Q_SUM, 0);
+        let (q, scales, sums, q_sums) = (
             SharedMut::new(&mut self.q),
             SharedMut::new(&mut self.scales),
             SharedMut::new(&mut self.sums),
+            SharedMut::new(&mut self.q_sums),
         );
         let n_blocks = x.len() / BLOCK;
         pool.run(n_blocks.div_ceil(TASK_BLOCKS), |task_idx| {
             let first = task_idx * TASK_BLOCKS;
             let n = TASK_BLOCKS.min(n_blocks - first);
             // SAFETY: tasks have disjoint ranges of blocks.
-            let (q, scales, sums) = unsafe {
-                (q.part(first * BLOCK, n * BLOCK), scales.part(first, n), sums.part(first, n))
+            let round = unsafe {
+                Round {
+                    q: q.part(first * BLOCK, n * BLOCK),
+                    scales: scales.part(first, n),
+                    sums: sums.part(first, n),
+                    q_sums: q_sums.part(first * BLOCK / Q_SUM, n * BLOCK / Q_SUM),
+                    x: &x[first * BLOCK..(first + n) * BLOCK],
+                }
             };
-            let x = &x[first * BLOCK..(first + n) * BLOCK];
-            pool.isa().dispatch(Round { q, scales, sums, x });
+            pool.isa().dispatch(round);
         });
     }
 
@@ -130,6 +147,7 @@ impl Rounded {
             q: &self.q[i * self.cols..(i + 1) * self.cols],
             scales: &self.scales[blocks.clone()],
             sums: &self.sums[blocks],
+            q_sums: &self.q_sums[i * self.cols / Q_SUM..(i + 1) * self.cols / Q_SUM],
         }
     }
 }
@@ -173,6 +191,7 @@ struct RoundedRow<'a> {
     q: &'a [i8],
     scales: &'a [f32],
     sums: &'a [f32],
+    q_sums: &'a [i32],
 }
 
 /// Blocks per task when rounding: some microseconds of work.
@@ -182,6 +201,7 @@ struct Round<'a> {
     q: &'a mut [i8],
     scales: &'a mut [f32],
     sums: &'a mut [f32],
+    q_sums: &'a mut [i32],
     x: &'a [f32],
 }
 
@@ -190,7 +210,7 @@ impl Kernel for Round<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let Self { q, scales, sums, x } = self;
+        let Self { q, scales, sums, q_sums, x } = self;
         let byte = lanes.splat_int(255);
         for (idx, x) in x.chunks_exact(BLOCK).enumerate() {
             // `odd` stays zero unless a value is infinite or not a number: then the scale becomes that too, and all
@@ -207,20 +227,29 @@ impl Kernel for Round<'_> {
             // A scale too small to invert rounds to nothing.
             let inverse = if scale >= f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };
             let factor = lanes.splat(inverse);
-            let mut sum = lanes.splat_int(0);
+            let mut halves = [lanes.splat_int(0); BLOCK / Q_SUM];
             let q = &mut q[idx * BLOCK..(idx + 1) * BLOCK];
             let mut i = 0;
             while i < BLOCK {
                 // SAFETY: blocks have 32 values, a multiple of N; |x| · inverse rounds to 127 at most.
                 unsafe {
                     let v = lanes.round_to_int(lanes.mul(lanes.load(x.as_ptr().add(i)), factor));
-                    sum = lanes.add_int(sum, v);
+                    halves[i / Q_SUM] = lanes.add_int(halves[i / Q_SUM], v);
                     lanes.store_u8(q.as_mut_ptr().add(i).cast(), lanes.and(v, byte));
                 }
                 i += L::N;
             }
             scales[idx] = scale;
-            sums[idx] = scale * lanes.sum(lanes.to_float(sum));
+            let mut sum = 0.0;
+            for (half, to) in
+                q_sums[idx * BLOCK / Q_SUM..].iter_mut().take(BLOCK / Q_SUM).enumerate()
+            {
+                // Integers up to 16 · 127, and so exact.
+                let of_half = lanes.sum(lanes.to_float(halves[half]));
+                *to = of_half as i32;
+                sum += of_half;
+            }
+            sums[idx] = scale * sum;
         }
     }
 }
@@ -234,7 +263,74 @@ pub fn supports(format: Format) -> bool {
 pub struct Product<'a> {
     /// [n, rows of `w`], replaced.
     pub y: &'a mut [f32],
-    pub w: Matrix<'a>,
+    pub w: Weight<'a>,
+}
+
+/// A weight as files store it, or rearranged.
+#[derive(Clone, Copy, Debug)]
+pub enum Weight<'a> {
+    Rows(Matrix<'a>),
+    Panels(Interleaved<'a>),
+}
+
+impl<'a> From<Matrix<'a>> for Weight<'a> {
+    fn from(w: Matrix<'a>) -> Self {
+        Self::Rows(w)
+    }
+}
+
+impl<'a> From<Interleaved<'a>> for Weight<'a> {
+    fn from(w: Interleaved<'a>) -> Self {
+        Self::Panels(w)
+    }
+}
+
+impl<'a> Weight<'a> {
+    pub fn format(&self) -> Format {
+        match self {
+            Self::Rows(w) => w.format(),
+            Self::Panels(w) => w.format(),
+        }
+    }
+
+    /// Outputs.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Rows(w) => w.rows(),
+            Self::Panels(w) => w.rows(),
+        }
+    }
+
+    /// Inputs.
+    pub fn cols(&self) -> usize {
+        match self {
+            Self::Rows(w) => w.cols(),
+            Self::Panels(w) => w.cols(),
+        }
+    }
+
+    pub fn bytes(&self) -> &'a [u8] {
+        match self {
+            Self::Rows(w) => w.bytes(),
+            Self::Panels(w) => w.bytes(),
+        }
+    }
+
+    /// Rows of x up to which blocks are unpacked in registers.
+    fn most_x_rows(&self) -> usize {
+        match self {
+            Self::Rows(_) => VECTOR_ROWS,
+            Self::Panels(_) => PANEL_VECTOR_ROWS,
+        }
+    }
+
+    /// One row as f32.
+    pub fn dequantize_row(&self, out: &mut [f32], row_idx: usize) {
+        match self {
+            Self::Rows(w) => w.dequantize_row(out, row_idx),
+            Self::Panels(w) => w.dequantize_row(out, row_idx),
+        }
+    }
 }
 
 /// All products, shared out together: the queries, keys and values of a layer cost one hand-over instead of three.
@@ -258,15 +354,16 @@ pub fn matmul(pool: &Pool, products: &mut [Product<'_>], x: &Rounded) {
     if x.n == 0 {
         return;
     }
-    let targets: Vec<Target<'_>> = products
+    let (few, many): (Vec<Target<'_>>, Vec<Target<'_>>) = products
         .iter_mut()
         .filter(|product| product.w.rows() > 0)
         .map(|Product { y, w }| Target { y: SharedMut::new(y), w: *w })
-        .collect();
-    if x.n <= VECTOR_ROWS {
-        vector::matmul(pool, &targets, x);
-    } else {
-        panel::matmul(pool, &targets, x);
+        .partition(|target| x.n <= target.w.most_x_rows());
+    if !few.is_empty() {
+        vector::matmul(pool, &few, x);
+    }
+    if !many.is_empty() {
+        panel::matmul(pool, &many, x);
     }
 }
 
@@ -274,5 +371,13 @@ pub fn matmul(pool: &Pool, products: &mut [Product<'_>], x: &Rounded) {
 #[derive(Clone, Copy)]
 struct Target<'a> {
     y: SharedMut<f32>,
-    w: Matrix<'a>,
+    w: Weight<'a>,
+}
+
+/// Eight sums as one, added as [`Lanes::sum`] adds eight lanes.
+#[inline(always)]
+fn sum_of_eight<L: Lanes>(lanes: L, v: [L::F; 8]) -> L::F {
+    let evens = lanes.add(lanes.add(v[0], v[4]), lanes.add(v[2], v[6]));
+    let odds = lanes.add(lanes.add(v[1], v[5]), lanes.add(v[3], v[7]));
+    lanes.add(evens, odds)
 }

@@ -176,6 +176,27 @@ fn step_by_step_gives_what_the_whole_prompt_gives() {
 }
 
 #[test]
+fn arranged_weights_change_no_bit() {
+    let pool = Pool::new(2);
+    for name in ["SmolLM2-135M-Instruct.Q4_1.gguf", "gemma-3-270m-q4_k_m.gguf"] {
+        let Some(path) = real_model(name) else { continue };
+        let decoder = Decoder::load_with(&path, Precision::Fast).unwrap();
+        let arranged = Decoder::load_with(&path, Precision::Fast).unwrap().interleaved(&pool);
+        let tokens: Vec<u32> = (0..40).map(|i| 3 + i * 3_701 % 40_000).collect();
+        let whole = logits(&decoder, &tokens);
+        // Few rows of x that meet a panel at once, several times, and through the cache.
+        for step in [1, 3, 7, 40] {
+            let mut cache = KvCache::new(decoder.config(), tokens.len());
+            let mut stepped = Vec::new();
+            for part in tokens.chunks(step) {
+                stepped.extend(arranged.forward(&pool, &mut cache, part, Rows::All).unwrap());
+            }
+            assert_same_bits(&whole, &stepped, &format!("{name} in steps of {step}"));
+        }
+    }
+}
+
+#[test]
 fn a_prompt_longer_than_a_chunk_gives_what_its_halves_give() {
     let pool = Pool::new(2);
     let (decoder, ..) = tiny("gemma3-tiny");

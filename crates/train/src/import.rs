@@ -35,7 +35,7 @@ pub fn read(folder: &Path) -> Result<Imported, Error> {
         match tensor.shape[..] {
             [rows, cols] => {
                 let matrix = weights.matrix(&tensor.name, rows, cols)?;
-                let view = matrix.view();
+                let view = matrix.rows_view();
                 for (row_idx, to) in to.chunks_exact_mut(cols).enumerate() {
                     view.dequantize_row(to, row_idx);
                 }

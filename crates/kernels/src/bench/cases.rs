@@ -115,7 +115,7 @@ fn rounded_product(
     x.fill(pool, &values(n * cols), cols);
     let exact = x.to_f32();
     let mut y = vec![0.0; n * rows];
-    rounded::matmul(pool, &mut [Product { y: &mut y, w }], &x);
+    rounded::matmul(pool, &mut [Product { y: &mut y, w: w.into() }], &x);
     for check in 0..N_CHECKS {
         let (i, row) = (check % n, check * (rows - 1) / N_CHECKS);
         let mut expected = [0.0];
@@ -123,7 +123,7 @@ fn rounded_product(
         verify(&name, &size, y[i * rows + row], expected[0], 1e-4)?;
     }
     let seconds = best_seconds(effort, || {
-        rounded::matmul(pool, &mut [Product { y: &mut y, w }], &x);
+        rounded::matmul(pool, &mut [Product { y: &mut y, w: w.into() }], &x);
     });
     let (value, unit, peak) = if n == 1 {
         (bytes.len() as f64, "GB/s", peaks.read_gb_s)

@@ -26,6 +26,8 @@ impl<const N: usize> Lanes for Array<N> {
     type I = [i32; N];
 
     #[inline(always)]
+    fn prefetch(self, _: *const u8) {}
+    #[inline(always)]
     unsafe fn load(self, from: *const f32) -> [f32; N] {
         // SAFETY: the caller promises N readable f32.
         unsafe { from.cast::<[f32; N]>().read_unaligned() }
@@ -155,6 +157,26 @@ impl<const N: usize> Lanes for Array<N> {
         unsafe { from.cast::<[i32; N]>().read_unaligned() }
     }
     #[inline(always)]
+    unsafe fn store_int(self, to: *mut u8, v: [i32; N]) {
+        // SAFETY: the caller promises 4 N writable bytes.
+        unsafe { to.cast::<[i32; N]>().write_unaligned(v) }
+    }
+    #[inline(always)]
+    unsafe fn load_bits_as_16(self, from: *const u8) -> [i32; N] {
+        std::array::from_fn(|i| {
+            // SAFETY: the caller promises N / 2 readable bytes; four bits are half of one.
+            let bits = unsafe { *from.add(i / 2) } >> (i % 2 * 4);
+            i32::from_le_bytes(std::array::from_fn(|j| (bits >> j & 1) << 4))
+        })
+    }
+    #[inline(always)]
+    fn add_bytes(self, a: [i32; N], b: [i32; N]) -> [i32; N] {
+        std::array::from_fn(|i| {
+            let (a, b) = (a[i].to_le_bytes(), b[i].to_le_bytes());
+            i32::from_le_bytes(std::array::from_fn(|j| a[j].wrapping_add(b[j])))
+        })
+    }
+    #[inline(always)]
     unsafe fn store_u8(self, to: *mut u8, v: [i32; N]) {
         // SAFETY: the caller promises N writable bytes.
         unsafe { to.cast::<[u8; N]>().write_unaligned(v.map(|v| v as u8)) }
@@ -207,7 +229,6 @@ impl<const N: usize> Lanes for Array<N> {
 /// Word by word, as the instructions of 64 bytes do it.
 #[cfg(test)]
 impl super::Lanes16 for Array<16> {
-    fn prefetch(self, _: *const u8) {}
     unsafe fn load_nibble_pair(self, a: *const u8, b: *const u8) -> [i32; 16] {
         // SAFETY: the caller promises 16 bytes at each.
         let bytes = unsafe { [a.cast::<[u8; 16]>().read(), b.cast::<[u8; 16]>().read()] };

@@ -35,6 +35,10 @@ impl Lanes for Avx2 {
     type I = __m256i;
 
     #[inline(always)]
+    fn prefetch(self, address: *const u8) {
+        proven!(_mm_prefetch::<_MM_HINT_T0>(address.cast()));
+    }
+    #[inline(always)]
     unsafe fn load(self, from: *const f32) -> __m256 {
         // SAFETY: the caller promises the memory, the token the instruction set.
         unsafe { _mm256_loadu_ps(from) }
@@ -161,6 +165,21 @@ impl Lanes for Avx2 {
         unsafe { _mm256_loadu_si256(from.cast()) }
     }
     #[inline(always)]
+    unsafe fn store_int(self, to: *mut u8, v: __m256i) {
+        // SAFETY: the caller promises the memory, the token the instruction set.
+        unsafe { _mm256_storeu_si256(to.cast(), v) }
+    }
+    #[inline(always)]
+    unsafe fn load_bits_as_16(self, from: *const u8) -> __m256i {
+        // SAFETY: as in `load`.
+        let bits = unsafe { from.cast::<u32>().read_unaligned() };
+        self.and(self.spread_bits(bits), self.splat_int(0x1010_1010))
+    }
+    #[inline(always)]
+    fn add_bytes(self, a: __m256i, b: __m256i) -> __m256i {
+        proven!(_mm256_add_epi8(a, b))
+    }
+    #[inline(always)]
     unsafe fn store_u8(self, to: *mut u8, v: __m256i) {
         // SAFETY: as in `load`.
         unsafe {
@@ -279,15 +298,6 @@ impl Lanes8 for Avx2 {
             }
             out
         })
-    }
-    #[inline(always)]
-    unsafe fn store_int(self, to: *mut u8, v: __m256i) {
-        // SAFETY: the caller promises the memory, the token the instruction set.
-        unsafe { _mm256_storeu_si256(to.cast(), v) }
-    }
-    #[inline(always)]
-    fn add_bytes(self, a: __m256i, b: __m256i) -> __m256i {
-        proven!(_mm256_add_epi8(a, b))
     }
     #[inline(always)]
     fn dot_pairs(self, a: __m256i, b: __m256i) -> __m256i {

@@ -42,6 +42,10 @@ impl<const VNNI: bool> Lanes for Avx512<VNNI> {
     type I = __m512i;
 
     #[inline(always)]
+    fn prefetch(self, address: *const u8) {
+        proven!(_mm_prefetch::<_MM_HINT_T0>(address.cast()));
+    }
+    #[inline(always)]
     unsafe fn load(self, from: *const f32) -> __m512 {
         // SAFETY: the caller promises the memory, the token the instruction set.
         unsafe { _mm512_loadu_ps(from) }
@@ -171,6 +175,20 @@ impl<const VNNI: bool> Lanes for Avx512<VNNI> {
         unsafe { _mm512_loadu_si512(from.cast()) }
     }
     #[inline(always)]
+    unsafe fn store_int(self, to: *mut u8, v: __m512i) {
+        // SAFETY: as in `load`.
+        unsafe { _mm512_storeu_si512(to.cast(), v) }
+    }
+    #[inline(always)]
+    unsafe fn load_bits_as_16(self, from: *const u8) -> __m512i {
+        // SAFETY: as in `load`.
+        unsafe { _mm512_maskz_set1_epi8(from.cast::<u64>().read_unaligned(), 16) }
+    }
+    #[inline(always)]
+    fn add_bytes(self, a: __m512i, b: __m512i) -> __m512i {
+        proven!(_mm512_add_epi8(a, b))
+    }
+    #[inline(always)]
     unsafe fn store_u8(self, to: *mut u8, v: __m512i) {
         // SAFETY: as in `load`.
         unsafe { _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(v)) };
@@ -215,10 +233,6 @@ impl<const VNNI: bool> Lanes for Avx512<VNNI> {
 }
 
 impl Lanes16 for Avx512<true> {
-    #[inline(always)]
-    fn prefetch(self, address: *const u8) {
-        proven!(_mm_prefetch::<_MM_HINT_T0>(address.cast()));
-    }
     #[inline(always)]
     unsafe fn load_nibble_pair(self, a: *const u8, b: *const u8) -> __m512i {
         // SAFETY: the caller promises the memory, the token the instruction set.

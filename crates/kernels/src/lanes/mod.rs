@@ -16,6 +16,8 @@ pub(crate) trait Lanes: Copy {
     type F: Copy;
     type I: Copy;
 
+    /// Asks for the cache line that holds this address, which need not exist.
+    fn prefetch(self, address: *const u8);
     /// # Safety
     /// `from` points to `N` readable f32.
     unsafe fn load(self, from: *const f32) -> Self::F;
@@ -82,6 +84,16 @@ pub(crate) trait Lanes: Copy {
     /// # Safety
     /// `from` points to `4 N` readable bytes.
     unsafe fn load_int(self, from: *const i8) -> Self::I;
+    /// The same `4 N` bytes, written.
+    /// # Safety
+    /// `to` points to `4 N` writable bytes.
+    unsafe fn store_int(self, to: *mut u8, v: Self::I);
+    /// Byte i is 16 where bit i is set, else 0.
+    /// # Safety
+    /// `from` points to `N / 2` readable bytes.
+    unsafe fn load_bits_as_16(self, from: *const u8) -> Self::I;
+    /// Byte by byte, wrapping.
+    fn add_bytes(self, a: Self::I, b: Self::I) -> Self::I;
     /// The low bytes of the N values.
     /// # Safety
     /// `to` points to `N` writable bytes; the values lie in 0 … 255.
@@ -131,11 +143,6 @@ pub(crate) trait Lanes8: Lanes {
     fn shift_right_by(self, v: Self::I, bits: u32) -> Self::I;
     /// Word c of row r becomes word r of row c.
     fn transpose_words(self, rows: [Self::I; 8]) -> [Self::I; 8];
-    /// # Safety
-    /// `to` points to 32 writable bytes.
-    unsafe fn store_int(self, to: *mut u8, v: Self::I);
-    /// Byte by byte, wrapping.
-    fn add_bytes(self, a: Self::I, b: Self::I) -> Self::I;
     /// The products of the unsigned bytes of `a` with the signed bytes of `b`, in pairs: sixteen sums of 16 bits.
     fn dot_pairs(self, a: Self::I, b: Self::I) -> Self::I;
     /// The same with both signed, for a in −128 … 127 and b in −127 … 127.
@@ -156,8 +163,6 @@ pub(crate) trait Lanes8: Lanes {
 /// What products of few rows with stored blocks need beyond [`Lanes`]: 16 lanes of f32 beside vectors of 64 bytes, whose
 /// products of bytes are exact for every unsigned byte.
 pub(crate) trait Lanes16: Lanes {
-    /// Asks for the cache line that holds this address, which need not exist.
-    fn prefetch(self, address: *const u8);
     /// The low halves of 16 bytes at `a`, then their high halves; then those at `b`.
     /// # Safety
     /// Both point to 16 readable bytes.

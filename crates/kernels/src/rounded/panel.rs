@@ -22,16 +22,15 @@ mod tile;
 
 use std::ops::Range;
 
+use super::interleaved::PANEL;
 use super::unpack::group_len;
-use super::{CHUNK, Order, Rounded, Target};
+use super::{CHUNK, Order, Rounded, Target, Weight, interleaved};
 use crate::format::Format;
 use crate::isa::Isa;
 use crate::pool::{Pool, locate};
-use crate::scratch::{self, SharedMut};
+use crate::scratch;
 use tile::{SUM_STRIDE, Shifted, Signed, Task, Unsigned, With};
 
-/// Weight rows of a panel: a vector of AVX-512, two of AVX2.
-const PANEL: usize = 16;
 /// Inputs per pass, a multiple of every block length: 16 KB of bytes and 4 KB of scales, in the first-level cache
 /// beside four rows of x.
 const DEPTH: usize = CHUNK;
@@ -47,8 +46,6 @@ pub(super) fn matmul(pool: &Pool, targets: &[Target<'_>], x: &Rounded) {
     let n_x_blocks = wanted.min(x.n / LEAST_X_ROWS).max(1);
     let x_block = x.n.div_ceil(n_x_blocks).next_multiple_of(8);
     let n_x_blocks = x.n.div_ceil(x_block);
-    let starts: Vec<Vec<i32>> =
-        targets.iter().map(|target| starts(pool, x, target.w.format())).collect();
     pool.run(total * n_x_blocks, |task_idx| {
         let (panel_idx, x_idx) = (task_idx / n_x_blocks, task_idx % n_x_blocks);
         let (target_idx, panel) = locate(targets, panel_idx, n_panels);
@@ -56,7 +53,7 @@ pub(super) fn matmul(pool: &Pool, targets: &[Target<'_>], x: &Rounded) {
         let target = &targets[target_idx];
         let start = panel * width;
         let rows = start..target.w.rows().min(start + width);
-        one_task(pool, target, (x, &starts[target_idx]), rows, x_rows);
+        one_task(pool, target, x, rows, x_rows);
     });
 }
 
@@ -75,31 +72,10 @@ fn shift(isa: Isa, format: Format) -> u8 {
     }
 }
 
-/// Where integer sums of x's rows with each group start, [n, groups]: what [`shift`] will add to them, taken off. None
-/// where nothing is shifted.
-fn starts(pool: &Pool, x: &Rounded, format: Format) -> Vec<i32> {
-    let shift = i32::from(shift(pool.isa(), format));
-    if shift == 0 {
-        return Vec::new();
-    }
-    let group = group_len(format);
-    let n_groups = x.cols / group;
-    let mut starts = vec![0; x.n * n_groups];
-    let rows = SharedMut::new(&mut starts);
-    pool.run(x.n, |row| {
-        // SAFETY: each task has its own row.
-        let to = unsafe { rows.part(row * n_groups, n_groups) };
-        for (to, q) in to.iter_mut().zip(x.q[row * x.cols..].chunks_exact(group)) {
-            *to = -shift * q.iter().map(|&q| i32::from(q)).sum::<i32>();
-        }
-    });
-    starts
-}
-
 fn one_task(
     pool: &Pool,
     target: &Target<'_>,
-    (x, starts): (&Rounded, &[i32]),
+    x: &Rounded,
     rows: Range<usize>,
     x_rows: Range<usize>,
 ) {
@@ -125,18 +101,28 @@ fn one_task(
                     .chunks_exact_mut(PANEL * inputs.len())
                     .zip(scales.chunks_exact_mut(PANEL * n_groups))
                     .zip(minimums.chunks_exact_mut(PANEL * n_groups));
-                for (first, ((p, scales), minimums)) in rows.clone().step_by(PANEL).zip(panels) {
-                    let w = target.w.slice_rows(first, PANEL.min(rows.end - first));
-                    fill::panel(pool.isa(), p, scales, minimums, &w, inputs.clone());
-                }
                 let shift = shift(pool.isa(), format);
-                if shift > 0 {
-                    p.iter_mut().for_each(|p| *p = p.wrapping_add(shift));
+                for (first, ((p, scales), minimums)) in rows.clone().step_by(PANEL).zip(panels) {
+                    let (isa, inputs) = (pool.isa(), inputs.clone());
+                    match w {
+                        Weight::Rows(w) => {
+                            let w = w.slice_rows(first, PANEL.min(rows.end - first));
+                            fill::panel(isa, p, scales, minimums, &w, inputs);
+                            if shift > 0 {
+                                p.iter_mut().for_each(|p| *p = p.wrapping_add(shift));
+                            }
+                        }
+                        Weight::Panels(w) => {
+                            let w = (w, first / PANEL);
+                            interleaved::panel(isa, p, scales, minimums, w, inputs, shift > 0);
+                        }
+                    }
                 }
                 let task = Task {
-                    target,
+                    y: target.y,
+                    n_outputs: w.rows(),
                     x,
-                    starts,
+                    shift,
                     x_rows: x_rows.clone(),
                     rows: rows.clone(),
                     inputs,

@@ -13,8 +13,9 @@ mod wide;
 
 use std::ops::Range;
 
+use super::interleaved::{self, PANEL};
 use super::unpack::{group_len, unpack};
-use super::{BLOCK, CHUNK, Order, Rounded, RoundedRow, Target, blocks};
+use super::{BLOCK, CHUNK, Order, Rounded, RoundedRow, Target, Weight, blocks};
 use crate::format::{Format, Matrix};
 use crate::isa::Isa;
 use crate::lanes::array::multiply_add;
@@ -34,7 +35,8 @@ pub(super) fn matmul(pool: &Pool, targets: &[Target<'_>], x: &Rounded) {
     let task_bytes = (total_bytes / (TASKS_PER_THREAD * pool.n_threads()))
         .clamp(*TASK_BYTES.start(), *TASK_BYTES.end());
     let task_rows = |target: &Target<'_>| {
-        (task_bytes / target.w.row(0).len().max(1)).max(1).next_multiple_of(wide::ROWS)
+        let row_bytes = target.w.bytes().len() / target.w.rows();
+        (task_bytes / row_bytes.max(1)).max(1).next_multiple_of(PANEL)
     };
     let n_tasks = |target: &Target<'_>| target.w.rows().div_ceil(task_rows(target));
     pool.run(targets.iter().map(n_tasks).sum(), |task_idx| {
@@ -43,6 +45,13 @@ pub(super) fn matmul(pool: &Pool, targets: &[Target<'_>], x: &Rounded) {
         let step = task_rows(&targets[idx]);
         let rows = part * step..w.rows().min((part + 1) * step);
         let isa = pool.isa();
+        let w = match w {
+            Weight::Rows(w) => w,
+            Weight::Panels(w) => {
+                let panels = rows.start / PANEL..rows.end / PANEL;
+                return interleaved::matmul(isa, *y, x, w, panels);
+            }
+        };
         let few = Few { y: *y, x, w, rows };
         match x.n {
             1 => few.run::<1>(isa),

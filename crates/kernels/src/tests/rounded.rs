@@ -5,6 +5,7 @@ use super::{Random, assert_close, every_pool};
 use crate::format::Matrix;
 use crate::pool::Pool;
 use crate::reference;
+use crate::rounded::interleaved::{Interleaved, PANEL};
 use crate::rounded::{Product, Rounded, matmul, supports};
 
 fn rounded(pool: &Pool, x: &[f32], cols: usize) -> Rounded {
@@ -35,7 +36,7 @@ proptest! {
             // afterwards, the terms are up to twice as large as the values.
             let tolerance = 1e-6 * magnitude(&exact, &w).max(1.0);
             let mut y = vec![f32::NAN; n * rows];
-            matmul(&pool, &mut [Product { y: &mut y, w }], &x);
+            matmul(&pool, &mut [Product { y: &mut y, w: w.into() }], &x);
             assert_close(&y, &expected, tolerance, &format!("{format} [{n}, {rows}, {cols}] on {}", pool.isa()));
         }
     }
@@ -52,16 +53,45 @@ proptest! {
         let x = random.values(n * cols);
         for pool in every_pool() {
             let mut together = vec![f32::NAN; n * rows];
-            matmul(&pool, &mut [Product { y: &mut together, w }], &rounded(&pool, &x, cols));
+            matmul(&pool, &mut [Product { y: &mut together, w: w.into() }], &rounded(&pool, &x, cols));
             // All numbers of rows up to what is multiplied in registers, and beyond it.
             for part in [1, 2, 3, 5] {
                 for (x, together) in x.chunks(part * cols).zip(together.chunks(part * rows)) {
                     let mut y = vec![f32::NAN; together.len()];
-                    matmul(&pool, &mut [Product { y: &mut y, w }], &rounded(&pool, x, cols));
+                    matmul(&pool, &mut [Product { y: &mut y, w: w.into() }], &rounded(&pool, x, cols));
                     let same = y.iter().zip(together).all(|(a, b)| a.to_bits() == b.to_bits());
                     prop_assert!(same, "{format}, {part} of {n} rows, [{rows}, {cols}] on {}", pool.isa());
                 }
             }
+        }
+    }
+
+    #[test]
+    fn panels_give_the_bits_of_rows_and_rows_back(
+        format in any_format().prop_filter("integers", |&format| supports(format)),
+        n in 1usize..20, n_panels in 1usize..5, size in 1usize..80, seed: u64,
+    ) {
+        let random = &mut Random(seed);
+        let rows = n_panels * PANEL;
+        let cols = if format.block_len() == 32 { size * 32 } else { size.div_ceil(8) * 256 };
+        let bytes = stored(random, format, rows * cols);
+        let w = Matrix::new(format, rows, cols, &bytes).unwrap();
+        let mut panels = vec![0; bytes.len()];
+        Interleaved::write(&Pool::new(2), &mut panels, &w);
+        let panels = Interleaved::new(format, rows, cols, &panels).unwrap();
+        let mut row = vec![0; bytes.len() / rows];
+        for row_idx in 0..rows {
+            panels.copy_row(&mut row, row_idx);
+            prop_assert_eq!(&row[..], w.row(row_idx));
+        }
+        let x = random.values(n * cols);
+        for pool in every_pool() {
+            let x = rounded(&pool, &x, cols);
+            let (mut by_rows, mut by_panels) = (vec![f32::NAN; n * rows], vec![f32::NAN; n * rows]);
+            matmul(&pool, &mut [Product { y: &mut by_rows, w: w.into() }], &x);
+            matmul(&pool, &mut [Product { y: &mut by_panels, w: panels.into() }], &x);
+            let same = by_rows.iter().zip(&by_panels).all(|(a, b)| a.to_bits() == b.to_bits());
+            prop_assert!(same, "{format} [{n}, {rows}, {cols}] on {}", pool.isa());
         }
     }
 
@@ -93,12 +123,12 @@ proptest! {
         let x = rounded(&Pool::new(1), &random.values(n * cols), cols);
         let mut alone = [vec![0.0; n * rows], vec![0.0; n * more_rows]];
         for (y, &w) in alone.iter_mut().zip(&w) {
-            matmul(&Pool::new(1), &mut [Product { y, w }], &x);
+            matmul(&Pool::new(1), &mut [Product { y, w: w.into() }], &x);
         }
         for n_threads in [2, 5] {
             let mut first = vec![0.0; n * rows];
             let mut second = vec![0.0; n * more_rows];
-            let mut both = [Product { y: &mut first, w: w[0] }, Product { y: &mut second, w: w[1] }];
+            let mut both = [Product { y: &mut first, w: w[0].into() }, Product { y: &mut second, w: w[1].into() }];
             matmul(&Pool::new(n_threads), &mut both, &x);
             prop_assert_eq!(&first, &alone[0]);
             prop_assert_eq!(&second, &alone[1]);
@@ -134,7 +164,11 @@ fn the_largest_integers_of_each_format_do_not_overflow() {
                     reference::matmul(&mut expected, &x, &w);
                     for pool in every_pool() {
                         let mut y = vec![f32::NAN; n];
-                        matmul(&pool, &mut [Product { y: &mut y, w }], &rounded(&pool, &x, cols));
+                        matmul(
+                            &pool,
+                            &mut [Product { y: &mut y, w: w.into() }],
+                            &rounded(&pool, &x, cols),
+                        );
                         assert_close(
                             &y,
                             &expected,
@@ -158,9 +192,19 @@ fn what_is_not_a_number_stays_visible() {
             let w = Matrix::new(crate::format::Format::Q8_0, 1, 64, &w).unwrap();
             for pool in every_pool() {
                 let mut y = [0.0];
-                matmul(&pool, &mut [Product { y: &mut y, w }], &rounded(&pool, &x, 64));
+                matmul(&pool, &mut [Product { y: &mut y, w: w.into() }], &rounded(&pool, &x, 64));
                 assert!(!y[0].is_finite(), "{odd} at {at} became {} on {}", y[0], pool.isa());
             }
         }
     }
+}
+
+#[test]
+fn bytes_of_another_size_or_rows_that_fill_no_panel_make_no_panels() {
+    use crate::format::Format;
+    assert!(Interleaved::new(Format::Q4_0, 16, 64, &[0; 16 * 36]).is_some());
+    assert!(Interleaved::new(Format::Q4_0, 16, 64, &[0; 16 * 36 - 1]).is_none());
+    assert!(Interleaved::new(Format::Q4_0, 15, 64, &[0; 15 * 36]).is_none());
+    assert!(Interleaved::new(Format::F32, 16, 1, &[0; 64]).is_none());
+    assert!(Interleaved::new(Format::Q4_0, usize::MAX / 16 * 16, 64, &[]).is_none());
 }

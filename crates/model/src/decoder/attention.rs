@@ -15,6 +15,7 @@ use super::parts::Segment;
 use super::scratch::Scratch;
 use crate::Error;
 use crate::config::{DecoderConfig, QkNorm, Reach};
+use crate::weights::StoredMatrix;
 use crate::weights::linear::{Linear, apply_all};
 
 /// The projections of one layer's attention.
@@ -58,6 +59,13 @@ impl Attention {
     pub(super) fn will_need(&self) {
         let parts = [&self.query, &self.key, &self.value, &self.output];
         parts.iter().for_each(|part| part.matrix.will_need());
+    }
+
+    /// The weights of fast products, in the order in which a pass reads them.
+    pub(super) fn matrices_mut(&mut self) -> impl Iterator<Item = &mut StoredMatrix> {
+        [&mut self.query, &mut self.key, &mut self.value, &mut self.output]
+            .into_iter()
+            .map(|part| &mut part.matrix)
     }
 
     pub(super) fn is_local(&self) -> bool {

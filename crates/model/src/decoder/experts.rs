@@ -157,7 +157,7 @@ impl Mixture {
         let n_experts = self.experts.len();
         let Routing { probabilities, choices, order, .. } = routing;
         probabilities.resize(normed.len() / hidden * n_experts, 0.0);
-        matmul(pool, probabilities, normed, &self.router.view());
+        matmul(pool, probabilities, normed, &self.router.rows_view());
         softmax(probabilities, n_experts);
         choices.clear();
         for (token, row) in probabilities.chunks_exact(n_experts).enumerate() {

@@ -9,6 +9,7 @@ use super::layer::Names;
 use super::scratch::Scratch;
 use crate::Error;
 use crate::config::{Activation, DecoderConfig};
+use crate::weights::StoredMatrix;
 use crate::weights::linear::{Linear, apply_all};
 
 /// The projections of one layer's feed-forward block.
@@ -37,6 +38,12 @@ impl FeedForward {
     /// Asks for the weights.
     pub(super) fn will_need(&self) {
         self.gate.iter().chain([&self.up, &self.down]).for_each(|part| part.matrix.will_need());
+    }
+
+    /// The weights of fast products, in the order in which a pass reads them.
+    pub(super) fn matrices_mut(&mut self) -> impl Iterator<Item = &mut StoredMatrix> {
+        let parts = self.gate.iter_mut().chain([&mut self.up, &mut self.down]);
+        parts.map(|part| &mut part.matrix)
     }
 
     /// `update` = the block's answer to `normed`.

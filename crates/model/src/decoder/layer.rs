@@ -17,8 +17,8 @@ use super::parts::Segment;
 use super::scratch::Scratch;
 use crate::Error;
 use crate::config::{Block, DecoderConfig};
-use crate::weights::Weights;
 use crate::weights::linear::Linear;
+use crate::weights::{StoredMatrix, Weights};
 
 /// The weights of one layer.
 #[derive(Debug)]
@@ -112,6 +112,15 @@ impl Layer {
             Half::Dense(dense) => dense.will_need(),
             Half::Experts(mixture) => mixture.will_need_router(),
         }
+    }
+
+    /// The weights of fast products that every token reads, in the order in which a pass does: all but the experts.
+    pub(super) fn matrices_mut(&mut self) -> Vec<&mut StoredMatrix> {
+        let mut matrices: Vec<&mut StoredMatrix> = self.attention.matrices_mut().collect();
+        if let Half::Dense(dense) = &mut self.feed_forward {
+            matrices.extend(dense.matrices_mut());
+        }
+        matrices
     }
 
     /// Takes the residual stream of a pass through the layer.

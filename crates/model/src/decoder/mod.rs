@@ -14,8 +14,9 @@
 //! the same h as attention (`layer`).
 //!
 //! A pass may read several texts together (`parts`). A prompt is taken in chunks, so that working memory does not
-//! grow with it; that memory is kept for the next pass. Weights are read where they lie in the file. Nothing that a
-//! pass depends on ever changes in the decoder, so any number of caches can share it.
+//! grow with it; that memory is kept for the next pass. Weights are read where they lie in the file, or, for fast
+//! products, from an arranged copy ([`Decoder::interleaved`]). Nothing that a pass depends on ever changes in the decoder,
+//! so any number of caches can share it.
 
 mod attention;
 mod cache;
@@ -38,6 +39,7 @@ use crate::gguf::Gguf;
 use crate::memory::{self, Demand};
 use crate::names;
 use crate::safetensors::{read_json, read_weights};
+use crate::weights::interleave::interleave;
 pub use crate::weights::linear::Precision;
 use crate::weights::linear::multiply_all;
 use crate::weights::split::QkvOrder;
@@ -111,8 +113,21 @@ impl Decoder {
         self
     }
 
+    /// The same decoder with its weights arranged for the products of `pool`'s instruction set, where they are fast ones,
+    /// all weights fit into memory and there is room to do it. Every number stays what it was. Experts stay where they lie
+    /// in the file: which of them are read, the tokens say.
+    pub fn interleaved(mut self, pool: &Pool) -> Self {
+        if self.precision == Precision::Fast && !self.is_streamed {
+            let mut matrices: Vec<&mut StoredMatrix> =
+                self.layers.iter_mut().flat_map(Layer::matrices_mut).collect();
+            matrices.push(self.head.as_mut().unwrap_or(&mut self.embedding));
+            interleave(pool, matrices, memory::available());
+        }
+        self
+    }
+
     /// The same decoder computing in another precision; the weights stay what they are.
-    pub fn with_precision(self, precision: Precision) -> Self {
+    fn with_precision(self, precision: Precision) -> Self {
         Self { precision, ..self }
     }
 

@@ -117,10 +117,10 @@ impl Encoder {
         let table = weights.matrix("position_embd.weight", config.max_positions, hidden)?;
         let types = weights.matrix("token_types.weight", config.n_token_types, hidden)?;
         let mut type_vector = vec![0.0; hidden];
-        types.view().dequantize_row(&mut type_vector, 0);
+        types.rows_view().dequantize_row(&mut type_vector, 0);
         let mut positions = vec![0.0; config.max_positions * hidden];
         for (idx, row) in positions.chunks_exact_mut(hidden).enumerate() {
-            table.view().dequantize_row(row, idx);
+            table.rows_view().dequantize_row(row, idx);
             row.iter_mut().zip(&type_vector).for_each(|(value, add)| *value += add);
         }
         let layers = (0..config.n_layers)
@@ -225,7 +225,7 @@ impl Encoder {
     /// The first norm over word, position and type vectors.
     fn look_up(&self, pool: &Pool, scratch: &mut Scratch, sequences: &[&[u32]]) {
         let hidden = self.config.hidden;
-        let words = self.words.view();
+        let words = self.words.rows_view();
         let mut rows = scratch.update.chunks_exact_mut(hidden);
         for sequence in sequences {
             let positions = self.positions.chunks_exact(hidden);

@@ -33,7 +33,7 @@ impl Projection {
         if precision == Precision::Exact || cols > MAX_INT8_INPUTS {
             return Ok(Self { exact, int8: None });
         }
-        let view = exact.matrix.view();
+        let view = exact.matrix.rows_view();
         let mut values = vec![0.0; rows * cols];
         for (row_idx, row) in values.chunks_exact_mut(cols).enumerate() {
             view.dequantize_row(row, row_idx);

@@ -1,10 +1,9 @@
 //! A projection: a stored matrix and, for some, a bias; and what it reads.
 
 use kernels::activation::add_bias;
-use kernels::format::Matrix;
 use kernels::matmul::matmul;
 use kernels::pool::Pool;
-use kernels::rounded::{self, Product, Rounded};
+use kernels::rounded::{self, Product, Rounded, Weight};
 
 use super::{StoredMatrix, Weights};
 use crate::Error;
@@ -35,7 +34,7 @@ impl Linear {
 
     /// y `[n, rows]` = x `[n, cols]` · Wᵀ + b.
     pub fn apply(&self, pool: &Pool, y: &mut [f32], x: &[f32]) {
-        matmul(pool, y, x, &self.matrix.view());
+        matmul(pool, y, x, &self.matrix.rows_view());
         if let Some(bias) = &self.bias {
             add_bias(pool, y, bias);
         }
@@ -103,15 +102,16 @@ pub fn apply_all(pool: &Pool, outputs: &mut [(&Linear, &mut [f32])], x: &Input) 
 /// [`apply_all`] for bare matrices.
 pub fn multiply_all<'a>(
     pool: &Pool,
-    products: impl Iterator<Item = (Matrix<'a>, &'a mut [f32])>,
+    products: impl Iterator<Item = (Weight<'a>, &'a mut [f32])>,
     x: &Input,
 ) {
     let mut in_integers = Vec::new();
     for (w, y) in products {
-        if x.is_rounded && rounded::supports(w.format()) {
-            in_integers.push(Product { y, w });
-        } else {
-            matmul(pool, y, &x.values, &w);
+        match w {
+            Weight::Rows(w) if !x.is_rounded || !rounded::supports(w.format()) => {
+                matmul(pool, y, &x.values, &w);
+            }
+            _ => in_integers.push(Product { y, w }),
         }
     }
     if in_integers.is_empty() {

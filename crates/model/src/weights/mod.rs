@@ -4,6 +4,7 @@
 //! stays where it lies in the file, in the type it is stored in; only small vectors (norms, biases)
 //! are copied out as f32.
 
+pub(crate) mod interleave;
 pub mod linear;
 pub mod map;
 pub(crate) mod split;
@@ -12,6 +13,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use kernels::format::{Format, Matrix, dequantize};
+use kernels::rounded::Weight;
+use kernels::rounded::interleaved::Interleaved;
 
 use crate::Error;
 use crate::gguf::Gguf;
@@ -108,7 +111,7 @@ impl Weights {
             let what = format!("tensor {name} has {} bytes, wrong for its shape", bytes.len());
             return Err(Error::malformed(&self.path, what));
         }
-        Ok(StoredMatrix { format, rows, cols, bytes })
+        Ok(StoredMatrix { format, rows, cols, bytes, layout: Layout::Rows })
     }
 
     /// The vector `name` of `len` elements as f32.
@@ -166,13 +169,38 @@ pub struct StoredMatrix {
     pub rows: usize,
     pub cols: usize,
     bytes: Bytes,
+    layout: Layout,
+}
+
+/// How the bytes of a matrix are arranged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// As files have them.
+    Rows,
+    /// For products in integers: see [`kernels::rounded::interleaved`].
+    Panels,
 }
 
 impl StoredMatrix {
     /// The kernels' view of it.
-    pub fn view(&self) -> Matrix<'_> {
-        Matrix::new(self.format, self.rows, self.cols, &self.bytes)
-            .expect("sizes were checked when the matrix was taken from the weights")
+    pub fn view(&self) -> Weight<'_> {
+        let Self { format, rows, cols, bytes, .. } = self;
+        let view = match self.layout {
+            Layout::Rows => Matrix::new(*format, *rows, *cols, bytes).map(Weight::Rows),
+            Layout::Panels => Interleaved::new(*format, *rows, *cols, bytes).map(Weight::Panels),
+        };
+        view.expect("sizes were checked when the matrix was taken from the weights")
+    }
+
+    /// The same for exact products.
+    ///
+    /// # Panics
+    /// When the matrix was rearranged, which only a decoder of fast products does.
+    pub fn rows_view(&self) -> Matrix<'_> {
+        match self.view() {
+            Weight::Rows(matrix) => matrix,
+            Weight::Panels(_) => unreachable!("rearranged weights are multiplied in integers"),
+        }
     }
 
     /// Size as stored.

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use super::super::{BLOCK, Rounded, Target};
+use super::super::{BLOCK, Q_SUM, Rounded, sum_of_eight};
 use super::PANEL;
 use crate::isa::Kernel;
 use crate::lanes::{Lanes, load_part, store_part};
+use crate::scratch::SharedMut;
 
 /// Rows of x whose sums grow together, at most.
 const MOST_X_ROWS: usize = 8;
@@ -14,10 +15,12 @@ pub(super) const SUM_STRIDE: usize = MOST_X_ROWS * PANEL;
 
 /// The bytes of one panel or two, one after the other like their scales, minimums and sums, and what they meet.
 pub(super) struct Task<'a> {
-    pub(super) target: &'a Target<'a>,
+    pub(super) y: SharedMut<f32>,
+    /// Outputs of a row of y.
+    pub(super) n_outputs: usize,
     pub(super) x: &'a Rounded,
-    /// See [`super::starts`].
-    pub(super) starts: &'a [i32],
+    /// What was added to p; see [`super::shift`].
+    pub(super) shift: u8,
     pub(super) x_rows: Range<usize>,
     pub(super) rows: Range<usize>,
     pub(super) inputs: Range<usize>,
@@ -314,12 +317,16 @@ impl Task<'_> {
     ) -> [L::I; M] {
         let mut starts = [lanes.splat_int(0); M];
         if S::IS_SHIFTED {
-            let n_groups = self.x.cols / self.group::<S>();
-            let first = row * n_groups + self.inputs.start / self.group::<S>() + g;
+            let group = self.group::<S>();
+            let first = row * self.x.cols + self.inputs.start + g * group;
             for m in 0..M {
+                let at = (first + m * self.x.cols) / Q_SUM;
                 // SAFETY: the caller's promise.
-                starts[m] =
-                    lanes.splat_int(unsafe { *self.starts.get_unchecked(first + m * n_groups) });
+                let sum = unsafe {
+                    let sum = *self.x.q_sums.get_unchecked(at);
+                    if group == Q_SUM { sum } else { sum + *self.x.q_sums.get_unchecked(at + 1) }
+                };
+                starts[m] = lanes.splat_int(-i32::from(self.shift) * sum);
             }
         }
         starts
@@ -333,7 +340,7 @@ impl Task<'_> {
     unsafe fn y_row(&self, row: usize, panel: usize) -> (*mut f32, usize) {
         let first = self.rows.start + panel * PANEL;
         // SAFETY: y has a row of as many values as w has rows for each row of x.
-        let y = unsafe { self.target.y.pointer().add(row * self.target.w.rows() + first) };
+        let y = unsafe { self.y.pointer().add(row * self.n_outputs + first) };
         (y, PANEL.min(self.rows.end - first))
     }
 
@@ -361,7 +368,7 @@ impl Task<'_> {
     }
 }
 
-/// The eight sums of N outputs, added up as [`Lanes::sum`] adds eight lanes.
+/// The eight sums of N outputs as one.
 ///
 /// # Safety
 /// `sums` points to the first.
@@ -372,7 +379,5 @@ unsafe fn tree<L: Lanes>(lanes: L, sums: *const f32) -> L::F {
         // SAFETY: the caller's promise.
         v[i] = unsafe { lanes.load(sums.add(SUM_STRIDE * i)) };
     }
-    let evens = lanes.add(lanes.add(v[0], v[4]), lanes.add(v[2], v[6]));
-    let odds = lanes.add(lanes.add(v[1], v[5]), lanes.add(v[3], v[7]));
-    lanes.add(evens, odds)
+    sum_of_eight(lanes, v)
 }

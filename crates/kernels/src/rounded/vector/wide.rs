@@ -9,7 +9,7 @@ use crate::isa::Isa;
 use crate::rounded::blocks;
 
 /// Weight rows taken together.
-pub(super) const ROWS: usize = 16;
+const ROWS: usize = 16;
 
 /// Whether rows of this length can be read so: places are counted in bytes from the first, in 32 bits.
 pub(super) fn reaches(few: &Few<'_>) -> bool {
