@@ -12,7 +12,7 @@ pub(crate) fn load_and_run(path: &Path) {
     for precision in [Precision::Exact, Precision::Fast] {
         // Whatever the description says of sizes, the weights of this file are small.
         let decoder = Decoder::new(decoder.config().clone(), &weights).expect("it loaded before");
-        let decoder = decoder.with_precision(precision);
+        let decoder = decoder.with_precision(precision).interleaved(&pool);
         let mut cache = KvCache::new(decoder.config(), 4);
         drop(decoder.forward(&pool, &mut cache, &[0, 1], Rows::All));
         drop(decoder.forward(&pool, &mut cache, &[1], Rows::Last));

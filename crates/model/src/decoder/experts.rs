@@ -102,6 +102,12 @@ impl Mixture {
         })
     }
 
+    /// The experts' weights, one expert after the other.
+    pub(super) fn matrices_mut(&mut self) -> impl Iterator<Item = &mut StoredMatrix> {
+        let experts = self.experts.iter_mut();
+        experts.flat_map(|Expert { gate, up, down }| [gate, up, down]).map(|part| &mut part.matrix)
+    }
+
     /// Asks for the router's weights.
     pub(super) fn will_need_router(&self) {
         self.router.will_need();

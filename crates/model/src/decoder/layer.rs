@@ -114,11 +114,12 @@ impl Layer {
         }
     }
 
-    /// The weights of fast products that every token reads, in the order in which a pass does: all but the experts.
+    /// The weights of fast products, in the order in which a pass reads them.
     pub(super) fn matrices_mut(&mut self) -> Vec<&mut StoredMatrix> {
         let mut matrices: Vec<&mut StoredMatrix> = self.attention.matrices_mut().collect();
-        if let Half::Dense(dense) = &mut self.feed_forward {
-            matrices.extend(dense.matrices_mut());
+        match &mut self.feed_forward {
+            Half::Dense(dense) => matrices.extend(dense.matrices_mut()),
+            Half::Experts(mixture) => matrices.extend(mixture.matrices_mut()),
         }
         matrices
     }

@@ -80,6 +80,8 @@ pub struct Decoder {
     demand: Demand,
     /// Whether the weights are more than memory holds.
     is_streamed: bool,
+    /// Whether weights lie as fast products read them.
+    is_arranged: bool,
     precision: Precision,
     idle: Idle,
 }
@@ -113,21 +115,27 @@ impl Decoder {
         self
     }
 
-    /// The same decoder with its weights arranged for the products of `pool`'s instruction set, where they are fast ones,
-    /// all weights fit into memory and there is room to do it. Every number stays what it was. Experts stay where they lie
-    /// in the file: which of them are read, the tokens say.
+    /// The same decoder with its weights arranged for the products of `pool`'s instruction set, where they are fast ones
+    /// and the weights fit into memory twice. Every number stays what it was.
     pub fn interleaved(mut self, pool: &Pool) -> Self {
         if self.precision == Precision::Fast && !self.is_streamed {
             let mut matrices: Vec<&mut StoredMatrix> =
                 self.layers.iter_mut().flat_map(Layer::matrices_mut).collect();
             matrices.push(self.head.as_mut().unwrap_or(&mut self.embedding));
-            interleave(pool, matrices, memory::available());
+            self.is_arranged |= interleave(pool, matrices, memory::available());
         }
         self
     }
 
     /// The same decoder computing in another precision; the weights stay what they are.
-    fn with_precision(self, precision: Precision) -> Self {
+    ///
+    /// # Panics
+    /// When weights that were arranged for fast products ([`Decoder::interleaved`]) are to be multiplied exactly.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        assert!(
+            precision == Precision::Fast || !self.is_arranged,
+            "arranged weights are multiplied in integers only"
+        );
         Self { precision, ..self }
     }
 
@@ -150,6 +158,7 @@ impl Decoder {
             local_inverse_frequencies: config.local_rotary.inverse_frequencies(),
             demand: Demand::of(&config, weights),
             is_streamed: false,
+            is_arranged: false,
             precision: Precision::Exact,
             idle: Idle::default(),
             config,

@@ -16,8 +16,12 @@ const ALIGNMENT: usize = 64;
 
 /// Rearranges those of the matrices that gain from it, in the order in which a pass reads them: all, or none where
 /// `available` bytes are less than twice their size, for the system needs memory for the file too, or where it refuses
-/// the memory. They multiply to the same bits either way.
-pub(crate) fn interleave(pool: &Pool, matrices: Vec<&mut StoredMatrix>, available: Option<u64>) {
+/// the memory. They multiply to the same bits either way. Says whether any was rearranged.
+pub(crate) fn interleave(
+    pool: &Pool,
+    matrices: Vec<&mut StoredMatrix>,
+    available: Option<u64>,
+) -> bool {
     let mut matrices: Vec<&mut StoredMatrix> = matrices
         .into_iter()
         .filter(|matrix| matrix.layout == Layout::Rows)
@@ -25,16 +29,16 @@ pub(crate) fn interleave(pool: &Pool, matrices: Vec<&mut StoredMatrix>, availabl
         .collect();
     let total: usize = matrices.iter().map(|matrix| place(matrix)).sum();
     if total == 0 || available.is_some_and(|available| available / 2 < total as u64) {
-        return;
+        return false;
     }
-    let Ok(mut room) = Room::new(total) else { return };
+    let Ok(mut room) = Room::new(total) else { return false };
     let mut rest = room.bytes_mut();
     for matrix in &matrices {
         let (own, others) = rest.split_at_mut(place(matrix));
         copy(pool, &mut own[..matrix.bytes()], matrix);
         rest = others;
     }
-    let Ok(room) = room.finish() else { return };
+    let Ok(room) = room.finish() else { return false };
     let mut start = 0;
     for matrix in &mut matrices {
         let end = start + matrix.bytes();
@@ -42,6 +46,7 @@ pub(crate) fn interleave(pool: &Pool, matrices: Vec<&mut StoredMatrix>, availabl
         matrix.layout = Layout::Panels;
         start = end.next_multiple_of(ALIGNMENT);
     }
+    true
 }
 
 /// What a matrix takes of the room.
@@ -88,9 +93,9 @@ mod tests {
         let matrices = || formats.map(|(format, rows)| matrix(format, rows, rows as u8));
         let total = 32 * 144 + 48 * 34 * 8;
         let (mut here, mut there) = (matrices(), matrices());
-        interleave(&pool, here.iter_mut().collect(), Some(2 * total - 1));
+        assert!(!interleave(&pool, here.iter_mut().collect(), Some(2 * total - 1)));
         assert!(here.iter().all(|matrix| matrix.layout == Layout::Rows));
-        interleave(&pool, there.iter_mut().collect(), Some(2 * total));
+        assert!(interleave(&pool, there.iter_mut().collect(), Some(2 * total)));
         let layouts = there.each_ref().map(|matrix| matrix.layout);
         assert_eq!(layouts, [Layout::Panels, Layout::Rows, Layout::Rows, Layout::Panels]);
         for (before, after) in here.iter().zip(&there) {

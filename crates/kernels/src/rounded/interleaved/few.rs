@@ -24,15 +24,12 @@ pub(in crate::rounded) fn matmul(
     w: &Interleaved<'_>,
     panels: Range<usize>,
 ) {
+    if x.n <= X_ROWS {
+        return Few { y, x, first: 0, w, panels }.dispatch(isa);
+    }
     for panel in panels {
         for first in (0..x.n).step_by(X_ROWS) {
-            let few = Few { y, x, first, w, panel };
-            match x.n - first {
-                1 => few.run::<1>(isa),
-                2 => few.run::<2>(isa),
-                3 => few.run::<3>(isa),
-                _ => few.run::<X_ROWS>(isa),
-            }
+            Few { y, x, first, w, panels: panel..panel + 1 }.dispatch(isa);
         }
     }
 }
@@ -43,24 +40,33 @@ struct Few<'a> {
     /// The first of the rows of x.
     first: usize,
     w: &'a Interleaved<'a>,
-    panel: usize,
+    panels: Range<usize>,
 }
 
 impl Few<'_> {
-    fn run<const N_X: usize>(self, isa: Isa) {
+    fn dispatch(self, isa: Isa) {
+        match self.x.n - self.first {
+            1 => self.of::<1>(isa),
+            2 => self.of::<2>(isa),
+            3 => self.of::<3>(isa),
+            _ => self.of::<X_ROWS>(isa),
+        }
+    }
+
+    fn of<const N_X: usize>(self, isa: Isa) {
         match self.w.format() {
-            Format::Q8_0 => self.dispatch::<blocks::Q8_0, N_X, 1>(isa),
-            Format::Q4_0 => self.dispatch::<blocks::Q4_0, N_X, 1>(isa),
-            Format::Q4_1 => self.dispatch::<blocks::Q4_1, N_X, 1>(isa),
-            Format::Q5_0 => self.dispatch::<blocks::Q5_0, N_X, 1>(isa),
-            Format::Q4K => self.dispatch::<blocks::Q4K, N_X, 8>(isa),
-            Format::Q5K => self.dispatch::<blocks::Q5K, N_X, 8>(isa),
-            Format::Q6K => self.dispatch::<blocks::Q6K, N_X, 8>(isa),
+            Format::Q8_0 => self.run::<blocks::Q8_0, N_X, 1>(isa),
+            Format::Q4_0 => self.run::<blocks::Q4_0, N_X, 1>(isa),
+            Format::Q4_1 => self.run::<blocks::Q4_1, N_X, 1>(isa),
+            Format::Q5_0 => self.run::<blocks::Q5_0, N_X, 1>(isa),
+            Format::Q4K => self.run::<blocks::Q4K, N_X, 8>(isa),
+            Format::Q5K => self.run::<blocks::Q5K, N_X, 8>(isa),
+            Format::Q6K => self.run::<blocks::Q6K, N_X, 8>(isa),
             Format::F32 | Format::F16 | Format::Bf16 => unreachable!("checked when it was made"),
         }
     }
 
-    fn dispatch<S: Sixteen, const N_X: usize, const N_SUMS: usize>(self, isa: Isa) {
+    fn run<S: Sixteen, const N_X: usize, const N_SUMS: usize>(self, isa: Isa) {
         if isa.has_vectors_16() || S::SHIFT == 0 {
             isa.dispatch_bytes(Products::<S, N_X, N_SUMS, false>(self, PhantomData));
         } else {
@@ -82,9 +88,11 @@ impl<S: Sixteen, const N_X: usize, const N_SUMS: usize, const SIGNED: bool> Kern
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        for part in 0..PANEL / L::N {
-            // SAFETY: the panel has this part.
-            unsafe { self.outputs(lanes, part) };
+        for panel in self.0.panels.clone() {
+            for part in 0..PANEL / L::N {
+                // SAFETY: the panel is this task's and has this part.
+                unsafe { self.outputs(lanes, panel, part) };
+            }
         }
     }
 }
@@ -92,13 +100,13 @@ impl<S: Sixteen, const N_X: usize, const N_SUMS: usize, const SIGNED: bool> Kern
 impl<S: Sixteen, const N_X: usize, const N_SUMS: usize, const SIGNED: bool>
     Products<'_, S, N_X, N_SUMS, SIGNED>
 {
-    /// N outputs of the panel.
+    /// N outputs of a panel.
     ///
     /// # Safety
-    /// The panel has this part.
+    /// The panel is this task's and has this part.
     #[inline(always)]
-    unsafe fn outputs<L: Lanes>(&self, lanes: L, part: usize) {
-        let &Few { y, x, first: first_x, w, panel } = &self.0;
+    unsafe fn outputs<L: Lanes>(&self, lanes: L, panel: usize, part: usize) {
+        let &Few { y, x, first: first_x, w, .. } = &self.0;
         let order = S::ORDER;
         let block_len = S::GROUPS * S::GROUP;
         let n_blocks = w.cols() / block_len;
