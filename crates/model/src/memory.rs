@@ -1,9 +1,9 @@
 //! What a decoder's weights ask of memory, and how much there is.
 //!
-//! Where weights do not fit twice, they are read where they lie in a mapped file and no copy of them is made, so a model may be larger than memory:
-//! the system drops pages that were not used for long and reads them again when they are. For a mixture of experts that
-//! works out: what every token uses stays, and so do the experts that are chosen often. A dense model uses all of its
-//! weights for each token, so what does not fit is read from the disk each time.
+//! Where weights do not fit twice, they are read where they lie in a mapped file and no copy of them is made, so a model may
+//! be larger than memory: the system drops pages that were not used for long and reads them again when they are. For a
+//! mixture of experts that works out: what every token uses stays, and so do the experts that are chosen often. A dense
+//! model uses all of its weights for each token, so what does not fit is read from the disk each time.
 
 use std::path::{Path, PathBuf};
 

@@ -9,7 +9,8 @@ use crate::int8::{self, Epilogue, PackedWeights};
 use crate::matmul::matmul;
 use crate::pool::Pool;
 use crate::rope::{Layout, Rotation, rotate};
-use crate::rounded::{self, Product, Rounded};
+use crate::rounded::interleaved::{Interleaved, PANEL};
+use crate::rounded::{self, Product, Rounded, Weight};
 use crate::{activation, norm, reference};
 
 /// Answers checked per kernel.
@@ -39,10 +40,14 @@ pub(super) fn all(
     for format in Format::ALL {
         let cols = 768;
         let rows = decode_bytes / (cols / format.block_len() * format.block_bytes());
+        let rows = (rows / PANEL).max(1) * PANEL;
         product(pool, peaks, effort, report, format, 1, rows, cols)?;
         if rounded::supports(format) {
-            rounded_product(pool, peaks, effort, report, format, 1, rows, cols)?;
-            rounded_product(pool, peaks, effort, report, format, 256, 1536, cols)?;
+            for how in [(format, false), (format, true)] {
+                rounded_product(pool, peaks, effort, report, how, 1, rows, cols)?;
+                rounded_product(pool, peaks, effort, report, how, 8, rows, cols)?;
+                rounded_product(pool, peaks, effort, report, how, 256, 1536, cols)?;
+            }
         }
     }
     for (n, rows, cols) in [(128, 384, 384), (256, 1536, 384), (256, 384, 1536), (2048, 1536, 384)]
@@ -101,21 +106,29 @@ fn rounded_product(
     peaks: &Peaks,
     effort: Duration,
     report: Report<'_>,
-    format: Format,
+    (format, in_panels): (Format, bool),
     n: usize,
     rows: usize,
     cols: usize,
 ) -> Result<(), Mismatch> {
-    let (name, size) = (format!("rounded {format}"), format!("[{n}] × {rows} × {cols}"));
+    let how = if in_panels { "in panels" } else { "rounded" };
+    let (name, size) = (format!("{how} {format}"), format!("[{n}] × {rows} × {cols}"));
     let bytes = weights(format, rows * cols);
     let Some(w) = Matrix::new(format, rows, cols, &bytes) else {
         unreachable!("the bytes were made for this matrix");
     };
+    let mut panels = Vec::new();
+    if in_panels {
+        panels.resize(bytes.len(), 0);
+        Interleaved::write(pool, &mut panels, &w);
+    }
+    let panels = Interleaved::new(format, rows, cols, &panels);
+    let weight = panels.map_or(Weight::Rows(w), Weight::Panels);
     let mut x = Rounded::default();
     x.fill(pool, &values(n * cols), cols);
     let exact = x.to_f32();
     let mut y = vec![0.0; n * rows];
-    rounded::matmul(pool, &mut [Product { y: &mut y, w: w.into() }], &x);
+    rounded::matmul(pool, &mut [Product { y: &mut y, w: weight }], &x);
     for check in 0..N_CHECKS {
         let (i, row) = (check % n, check * (rows - 1) / N_CHECKS);
         let mut expected = [0.0];
@@ -123,7 +136,7 @@ fn rounded_product(
         verify(&name, &size, y[i * rows + row], expected[0], 1e-4)?;
     }
     let seconds = best_seconds(effort, || {
-        rounded::matmul(pool, &mut [Product { y: &mut y, w: w.into() }], &x);
+        rounded::matmul(pool, &mut [Product { y: &mut y, w: weight }], &x);
     });
     let (value, unit, peak) = if n == 1 {
         (bytes.len() as f64, "GB/s", peaks.read_gb_s)

@@ -9,8 +9,8 @@ use crate::batch::Batch;
 /// Rows whose logits exist at once: enough for the products to run at full speed, and more of them while the logits are
 /// no more than [`LOGITS`], for the head is packed again for each run of rows.
 const ROWS: std::ops::RangeInclusive<usize> = 512..=2048;
-/// 32 MB.
-const LOGITS: usize = 8 << 20;
+/// 16 MB.
+const LOGITS: usize = 4 << 20;
 
 impl Network {
     /// Losses of the rows that count; with `back`, also the gradients of the head and of the last norm, and that of
