@@ -34,6 +34,7 @@ use interleaved::Interleaved;
 pub(crate) const BLOCK: usize = 32;
 /// Values of x of which a sum of integers is kept: the smallest group of weights with a scale.
 const Q_SUM: usize = 16;
+const LARGEST_Q_SUM: f32 = 127.0 * Q_SUM as f32;
 /// Inputs after which the sums of formats with blocks of 256 are added up; a whole number of their blocks.
 const CHUNK: usize = 1024;
 /// Up to this many rows of x blocks are unpacked in registers, beyond it through the cache.
@@ -244,9 +245,10 @@ impl Kernel for Round<'_> {
             for (half, to) in
                 q_sums[idx * BLOCK / Q_SUM..].iter_mut().take(BLOCK / Q_SUM).enumerate()
             {
-                // Integers up to 16 · 127, and so exact.
+                // Integers up to 16 · 127, and so exact; where x is not a number they are anything, and are kept small
+                // enough to be multiplied with.
                 let of_half = lanes.sum(lanes.to_float(halves[half]));
-                *to = of_half as i32;
+                *to = of_half.clamp(-LARGEST_Q_SUM, LARGEST_Q_SUM) as i32;
                 sum += of_half;
             }
             sums[idx] = scale * sum;

@@ -184,16 +184,34 @@ fn the_largest_integers_of_each_format_do_not_overflow() {
 
 #[test]
 fn what_is_not_a_number_stays_visible() {
+    use crate::format::Format;
+    let (rows, cols) = (PANEL, 64);
     for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         for at in [0, 17, 31, 63] {
-            let mut x = vec![0.5; 64];
-            x[at] = odd;
-            let w = [0x3c, 0x3c].repeat(17 * 2);
-            let w = Matrix::new(crate::format::Format::Q8_0, 1, 64, &w).unwrap();
-            for pool in every_pool() {
-                let mut y = [0.0];
-                matmul(&pool, &mut [Product { y: &mut y, w: w.into() }], &rounded(&pool, &x, 64));
-                assert!(!y[0].is_finite(), "{odd} at {at} became {} on {}", y[0], pool.isa());
+            for n in [1, 5, 20] {
+                let mut x = vec![0.5; n * cols];
+                x[(n - 1) * cols + at] = odd;
+                // Another in the other half of the block, so that their sums meet.
+                x[(n - 1) * cols + (at ^ 16)] = odd;
+                let bytes = [0x3c, 0x3c].repeat(17 * 2 * rows);
+                let w = Matrix::new(Format::Q8_0, rows, cols, &bytes).unwrap();
+                let mut panels = vec![0; bytes.len()];
+                Interleaved::write(&Pool::new(1), &mut panels, &w);
+                let panels = Interleaved::new(Format::Q8_0, rows, cols, &panels).unwrap();
+                for pool in every_pool() {
+                    for w in [w.into(), panels.into()] {
+                        let mut y = vec![0.0; n * rows];
+                        let x = rounded(&pool, &x, cols);
+                        matmul(&pool, &mut [Product { y: &mut y, w }], &x);
+                        let (fine, last) = y.split_at((n - 1) * rows);
+                        assert!(fine.iter().all(|y| y.is_finite()));
+                        let on = pool.isa();
+                        assert!(
+                            last.iter().all(|y| !y.is_finite()),
+                            "{odd} at {at} of {n} on {on}"
+                        );
+                    }
+                }
             }
         }
     }
