@@ -11,6 +11,8 @@ use super::{Layout, StoredMatrix};
 
 /// Bytes that are copied before their originals are given back.
 const PIECE: usize = 4 << 20;
+/// What is taken to be available where the system does not say.
+const AVAILABLE: u64 = 2 << 30;
 /// Matrices begin at cache lines.
 const ALIGNMENT: usize = 64;
 
@@ -28,7 +30,7 @@ pub(crate) fn interleave(
         .filter(|matrix| gains(pool.isa(), matrix.format, matrix.rows))
         .collect();
     let total: usize = matrices.iter().map(|matrix| place(matrix)).sum();
-    if total == 0 || available.is_some_and(|available| available / 2 < total as u64) {
+    if total == 0 || available.unwrap_or(AVAILABLE) / 2 < total as u64 {
         return false;
     }
     let Ok(mut room) = Room::new(total) else { return false };
