@@ -376,6 +376,20 @@ struct Target<'a> {
     w: Weight<'a>,
 }
 
+/// Σ q of a group of weights, from the sums of 16 of a row or of all rows; `first` is its first value there.
+///
+/// # Safety
+/// The group, of 16 or 32 values, lies in what was summed.
+#[inline(always)]
+unsafe fn q_sum(q_sums: &[i32], first: usize, group: usize) -> i32 {
+    let at = first / Q_SUM;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let sum = *q_sums.get_unchecked(at);
+        if group == Q_SUM { sum } else { sum + *q_sums.get_unchecked(at + 1) }
+    }
+}
+
 /// Eight sums as one, added as [`Lanes::sum`] adds eight lanes.
 #[inline(always)]
 fn sum_of_eight<L: Lanes>(lanes: L, v: [L::F; 8]) -> L::F {

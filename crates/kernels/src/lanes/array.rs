@@ -137,6 +137,10 @@ impl<const N: usize> Lanes for Array<N> {
         v.map(|v| (v.cast_unsigned() >> BITS).cast_signed())
     }
     #[inline(always)]
+    fn shift_right_by(self, v: [i32; N], bits: u32) -> [i32; N] {
+        v.map(|v| (v.cast_unsigned() >> bits).cast_signed())
+    }
+    #[inline(always)]
     fn to_float(self, v: [i32; N]) -> [f32; N] {
         v.map(|v| v as f32)
     }
@@ -276,9 +280,6 @@ impl super::Lanes16 for Array<16> {
             let more = if which >> i & 1 == 1 { more[i / 4][i % 4] } else { 0 };
             v[i / 4][i % 4].wrapping_add(more)
         }))
-    }
-    fn shift_right_by(self, v: [i32; 16], bits: u32) -> [i32; 16] {
-        v.map(|v| (v.cast_unsigned() >> bits).cast_signed())
     }
     fn quarter_sums(self, v: [[i32; 16]; 4]) -> [i32; 16] {
         std::array::from_fn(|i| v[i % 4][i / 4 * 4..][..4].iter().sum())

@@ -148,6 +148,10 @@ impl Lanes for Avx2 {
         proven!(_mm256_srl_epi32(v, _mm_cvtsi32_si128(BITS.cast_signed())))
     }
     #[inline(always)]
+    fn shift_right_by(self, v: __m256i, bits: u32) -> __m256i {
+        proven!(_mm256_srl_epi32(v, _mm_cvtsi32_si128(bits.cast_signed())))
+    }
+    #[inline(always)]
     fn to_float(self, v: __m256i) -> __m256 {
         proven!(_mm256_cvtepi32_ps(v))
     }
@@ -269,10 +273,6 @@ impl Lanes8 for Avx2 {
             let bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(bits.cast_signed()), byte_of);
             _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit_of), bit_of)
         })
-    }
-    #[inline(always)]
-    fn shift_right_by(self, v: __m256i, bits: u32) -> __m256i {
-        proven!(_mm256_srl_epi32(v, _mm_cvtsi32_si128(bits.cast_signed())))
     }
     #[inline(always)]
     fn transpose_words(self, r: [__m256i; 8]) -> [__m256i; 8] {

@@ -154,6 +154,10 @@ impl<const VNNI: bool> Lanes for Avx512<VNNI> {
         proven!(_mm512_srli_epi32::<BITS>(v))
     }
     #[inline(always)]
+    fn shift_right_by(self, v: __m512i, bits: u32) -> __m512i {
+        proven!(_mm512_srl_epi32(v, _mm_cvtsi32_si128(bits.cast_signed())))
+    }
+    #[inline(always)]
     fn to_float(self, v: __m512i) -> __m512 {
         proven!(_mm512_cvtepi32_ps(v))
     }
@@ -293,10 +297,6 @@ impl Lanes16 for Avx512<true> {
     #[inline(always)]
     fn add_bytes_where(self, v: __m512i, which: u64, more: __m512i) -> __m512i {
         proven!(_mm512_mask_add_epi8(v, which, v, more))
-    }
-    #[inline(always)]
-    fn shift_right_by(self, v: __m512i, bits: u32) -> __m512i {
-        proven!(_mm512_srl_epi32(v, _mm_cvtsi32_si128(bits.cast_signed())))
     }
     #[inline(always)]
     fn quarter_sums(self, [a, b, c, d]: [__m512i; 4]) -> __m512i {

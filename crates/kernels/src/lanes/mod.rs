@@ -66,6 +66,8 @@ pub(crate) trait Lanes: Copy {
     fn shift_left<const BITS: u32>(self, v: Self::I) -> Self::I;
     /// Fills with zeros.
     fn shift_right<const BITS: u32>(self, v: Self::I) -> Self::I;
+    /// The same by `bits` below 32.
+    fn shift_right_by(self, v: Self::I, bits: u32) -> Self::I;
     fn to_float(self, v: Self::I) -> Self::F;
     /// To the nearest integer, ties to even; the value must fit.
     fn round_to_int(self, v: Self::F) -> Self::I;
@@ -139,8 +141,6 @@ pub(crate) trait Lanes8: Lanes {
     unsafe fn load_nibbles(self, from: *const u8) -> Self::I;
     /// Byte i is 255 where bit i is set, else 0.
     fn spread_bits(self, bits: u32) -> Self::I;
-    /// Shifts each word right by `bits` below 32, filling with zeros.
-    fn shift_right_by(self, v: Self::I, bits: u32) -> Self::I;
     /// Word c of row r becomes word r of row c.
     fn transpose_words(self, rows: [Self::I; 8]) -> [Self::I; 8];
     /// The products of the unsigned bytes of `a` with the signed bytes of `b`, in pairs: sixteen sums of 16 bits.
@@ -195,8 +195,6 @@ pub(crate) trait Lanes16: Lanes {
     fn xor(self, a: Self::I, b: Self::I) -> Self::I;
     /// Adds the bytes of `more`, wrapping, where the byte's bit of `which` is set.
     fn add_bytes_where(self, v: Self::I, which: u64, more: Self::I) -> Self::I;
-    /// Shifts each word right by `bits` below 32, filling with zeros.
-    fn shift_right_by(self, v: Self::I, bits: u32) -> Self::I;
     /// The sum of the four lanes in each quarter of each vector: those of quarter i in lanes 4 i … 4 i + 3.
     fn quarter_sums(self, v: [Self::I; 4]) -> Self::I;
     /// Two results of the above, of vectors 0 … 3 and 4 … 7, to the sums of halves: lower halves in lanes 0 … 7, upper

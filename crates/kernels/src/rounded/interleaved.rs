@@ -48,8 +48,9 @@ impl<'a> Interleaved<'a> {
     /// `None` when the format holds no integers, rows are no whole number of panels, a row is no whole number of blocks, or
     /// `bytes` has not exactly the size of the matrix.
     pub fn new(format: Format, rows: usize, cols: usize, bytes: &'a [u8]) -> Option<Self> {
-        let size = format.row_bytes(cols)?.checked_mul(rows)?;
-        let is_whole = super::supports(format) && rows.is_multiple_of(PANEL) && size == bytes.len();
+        // The size is that of the matrix in rows.
+        Matrix::new(format, rows, cols, bytes)?;
+        let is_whole = super::supports(format) && rows.is_multiple_of(PANEL);
         is_whole.then_some(Self { format, rows, cols, bytes })
     }
 
@@ -113,7 +114,10 @@ impl<'a> Interleaved<'a> {
         }
     }
 
-    /// One row as f32.
+    /// One row as f32, [cols].
+    ///
+    /// # Panics
+    /// When there is no such row, or `out` has not its length.
     pub fn dequantize_row(&self, out: &mut [f32], row_idx: usize) {
         let mut row = vec![0; self.bytes.len() / self.rows];
         self.copy_row(&mut row, row_idx);

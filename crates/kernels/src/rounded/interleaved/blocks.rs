@@ -91,6 +91,8 @@ pub(super) trait Sixteen {
     const SHIFT: u8 = 0;
     /// Whether groups have minimums.
     const HAS_MINIMUMS: bool = true;
+    /// Scales times this are the minimums of formats that store none.
+    const OFFSET: f32 = 0.0;
     const ORDER: Order = Order::InTurn;
 
     /// Values 4 k … 4 k + 3 of group `group`.
@@ -99,12 +101,21 @@ pub(super) trait Sixteen {
     /// `at` points to sixteen blocks.
     unsafe fn four<L: Lanes>(lanes: L, at: *const u8, group: usize, k: usize, part: usize) -> L::I;
 
-    /// The scales and the minimums of a group.
+    /// The scales and the minimums of a group: here of formats with one half float per block.
     ///
     /// # Safety
     /// As above.
-    unsafe fn factors<L: Lanes>(lanes: L, at: *const u8, group: usize, part: usize)
-    -> (L::F, L::F);
+    #[inline(always)]
+    unsafe fn factors<L: Lanes>(
+        lanes: L,
+        at: *const u8,
+        _group: usize,
+        part: usize,
+    ) -> (L::F, L::F) {
+        // SAFETY: the caller's promise.
+        let scales = unsafe { halves(lanes, at, part) };
+        (scales, lanes.mul(scales, lanes.splat(Self::OFFSET)))
+    }
 }
 
 /// Bytes of a vector of words, and of one of half floats.
@@ -153,27 +164,17 @@ impl Sixteen for Q8_0 {
         let p = unsafe { words(lanes, at.add(HALVES + WORDS * k), part) };
         lanes.add_bytes(p, lanes.splat_int(i32::from_ne_bytes([0x80; 4])))
     }
-    #[inline(always)]
-    unsafe fn factors<L: Lanes>(lanes: L, at: *const u8, _: usize, part: usize) -> (L::F, L::F) {
-        // SAFETY: the caller's promise.
-        (unsafe { halves(lanes, at, part) }, lanes.splat(0.0))
-    }
 }
 
 impl Sixteen for Q4_0 {
     const BYTES: usize = 18;
+    const OFFSET: f32 = -8.0;
 
     #[inline(always)]
     unsafe fn four<L: Lanes>(lanes: L, at: *const u8, _: usize, k: usize, part: usize) -> L::I {
         // SAFETY: the caller's promise.
         let both = unsafe { words(lanes, at.add(HALVES + WORDS * (k % 4)), part) };
         nibbles(lanes, both, k >= 4)
-    }
-    #[inline(always)]
-    unsafe fn factors<L: Lanes>(lanes: L, at: *const u8, _: usize, part: usize) -> (L::F, L::F) {
-        // SAFETY: the caller's promise.
-        let scales = unsafe { halves(lanes, at, part) };
-        (scales, lanes.mul(scales, lanes.splat(-8.0)))
     }
 }
 
@@ -195,6 +196,7 @@ impl Sixteen for Q4_1 {
 
 impl Sixteen for Q5_0 {
     const BYTES: usize = 22;
+    const OFFSET: f32 = -16.0;
 
     #[inline(always)]
     unsafe fn four<L: Lanes>(lanes: L, at: *const u8, _: usize, k: usize, part: usize) -> L::I {
@@ -204,12 +206,6 @@ impl Sixteen for Q5_0 {
             let fifth = lanes.load_bits_as_16(at.add(HALVES + 8 * k + L::N / 2 * part));
             lanes.or(nibbles(lanes, both, k >= 4), fifth)
         }
-    }
-    #[inline(always)]
-    unsafe fn factors<L: Lanes>(lanes: L, at: *const u8, _: usize, part: usize) -> (L::F, L::F) {
-        // SAFETY: the caller's promise.
-        let scales = unsafe { halves(lanes, at, part) };
-        (scales, lanes.mul(scales, lanes.splat(-16.0)))
     }
 }
 
@@ -225,60 +221,30 @@ unsafe fn six_bit_factors<L: Lanes>(
     part: usize,
 ) -> (L::F, L::F) {
     // SAFETY: the caller's promise.
-    let (d, d_min, [a, b, c]) = unsafe {
+    let (d, d_min, a, b, c) = unsafe {
         let three = at.add(2 * HALVES);
-        let three = [0, 1, 2].map(|i| three.add(i * WORDS));
-        let [a, b, c] = three;
         (
             halves(lanes, at, part),
             halves(lanes, at.add(HALVES), part),
-            [words(lanes, a, part), words(lanes, b, part), words(lanes, c, part)],
+            words(lanes, three, part),
+            words(lanes, three.add(WORDS), part),
+            words(lanes, three.add(2 * WORDS), part),
         )
     };
-    let (four, six) = (lanes.splat_int(15), lanes.splat_int(63));
-    let upper = lanes.splat_int(0x30);
-    let (scale, minimum) = match group {
-        0 => (a, b),
-        1 => (lanes.shift_right::<8>(a), lanes.shift_right::<8>(b)),
-        2 => (lanes.shift_right::<16>(a), lanes.shift_right::<16>(b)),
-        3 => (lanes.shift_right::<24>(a), lanes.shift_right::<24>(b)),
-        _ => {
-            let (low, low_min, high, high_min) = match group {
-                4 => (
-                    c,
-                    lanes.shift_right::<4>(c),
-                    lanes.shift_right::<2>(a),
-                    lanes.shift_right::<2>(b),
-                ),
-                5 => (
-                    lanes.shift_right::<8>(c),
-                    lanes.shift_right::<12>(c),
-                    lanes.shift_right::<10>(a),
-                    lanes.shift_right::<10>(b),
-                ),
-                6 => (
-                    lanes.shift_right::<16>(c),
-                    lanes.shift_right::<20>(c),
-                    lanes.shift_right::<18>(a),
-                    lanes.shift_right::<18>(b),
-                ),
-                _ => (
-                    lanes.shift_right::<24>(c),
-                    lanes.shift_right::<28>(c),
-                    lanes.shift_right::<26>(a),
-                    lanes.shift_right::<26>(b),
-                ),
-            };
-            (
-                lanes.or(lanes.and(low, four), lanes.and(high, upper)),
-                lanes.or(lanes.and(low_min, four), lanes.and(high_min, upper)),
-            )
-        }
-    };
+    let byte = 8 * (group as u32 % 4);
+    let (mut scale, mut minimum) = (lanes.shift_right_by(a, byte), lanes.shift_right_by(b, byte));
+    if group >= 4 {
+        // Two upper bits from there, four lower ones from the third word.
+        let (four, two) = (lanes.splat_int(15), lanes.splat_int(0x30));
+        scale = lanes.and(lanes.shift_right::<2>(scale), two);
+        scale = lanes.or(scale, lanes.and(lanes.shift_right_by(c, byte), four));
+        minimum = lanes.and(lanes.shift_right::<2>(minimum), two);
+        minimum = lanes.or(minimum, lanes.and(lanes.shift_right_by(c, byte + 4), four));
+    }
+    let six = lanes.splat_int(63);
     let scale = lanes.to_float(lanes.and(scale, six));
     let minimum = lanes.to_float(lanes.and(minimum, six));
-    let zero = lanes.splat(0.0);
-    (lanes.mul(scale, d), lanes.mul(minimum, lanes.sub(zero, d_min)))
+    (lanes.mul(scale, d), lanes.mul(minimum, lanes.sub(lanes.splat(0.0), d_min)))
 }
 
 /// Groups share words in pairs: the low halves first.

@@ -8,7 +8,7 @@ use super::{Interleaved, PANEL};
 use crate::format::Format;
 use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
-use crate::rounded::{BLOCK, CHUNK, Rounded, RoundedRow, sum_of_eight};
+use crate::rounded::{BLOCK, CHUNK, Rounded, RoundedRow, q_sum, sum_of_eight};
 use crate::scratch::SharedMut;
 
 /// Rows of x that meet a panel together. Where there are more, they meet it again while it is in the cache.
@@ -184,8 +184,7 @@ impl<S: Sixteen, const N_X: usize, const N_SUMS: usize, const SIGNED: bool>
         unsafe {
             if is_shifted {
                 for m in 0..N_X {
-                    let q_sums = of_x[m].q_sums.as_ptr().add(first / 16);
-                    let q_sum = if S::GROUP == 16 { *q_sums } else { *q_sums + *q_sums.add(1) };
+                    let q_sum = q_sum(of_x[m].q_sums, first, S::GROUP);
                     integers[m][0] = lanes.splat_int(-i32::from(S::SHIFT) * q_sum);
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::super::{BLOCK, Q_SUM, Rounded, sum_of_eight};
+use super::super::{BLOCK, Rounded, q_sum, sum_of_eight};
 use super::PANEL;
 use crate::isa::Kernel;
 use crate::lanes::{Lanes, load_part, store_part};
@@ -320,12 +320,8 @@ impl Task<'_> {
             let group = self.group::<S>();
             let first = row * self.x.cols + self.inputs.start + g * group;
             for m in 0..M {
-                let at = (first + m * self.x.cols) / Q_SUM;
                 // SAFETY: the caller's promise.
-                let sum = unsafe {
-                    let sum = *self.x.q_sums.get_unchecked(at);
-                    if group == Q_SUM { sum } else { sum + *self.x.q_sums.get_unchecked(at + 1) }
-                };
+                let sum = unsafe { q_sum(&self.x.q_sums, first + m * self.x.cols, group) };
                 starts[m] = lanes.splat_int(-i32::from(self.shift) * sum);
             }
         }
